@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone A (hosted): what the steps between main() and the program share.
+ */
+#ifndef ENDORUN_LAUNCH_H
+#define ENDORUN_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli.h"
+#include "monitor/boot.h"
+#include "monitor/handover.h"
+#include "rtld/elf_file.h"
+#include "target.h"
+
+struct launch {
+	char **argv, **envp;  /* copies: the kernel's stack is gone */
+	uint64_t *kauxv;      /* copy of the kernel's auxv, up to AT_NULL */
+	uint64_t kstack_top;  /* page after the kernel's stack */
+	uint64_t started_ns;
+	struct cli cli;
+	bool is_child;	      /* started by a monitor's execve */
+	struct handover handover;
+	struct target target;
+	struct elf_plan plan, interp_plan;
+	uint64_t bias, interp_bias;
+	uint64_t entry, sp;
+	struct boot boot;
+	long (*monitor)(const struct boot *, int, void *);
+};
+
+/* machine.c: what this machine offers; ends the process when it is too little. */
+void machine_check(struct launch *l);
+void machine_measure_frame(struct boot *boot);
+
+/* reserved.c: the reserved descriptors. */
+bool reserved_take_handover(struct launch *l);
+void reserved_setup(struct launch *l);
+
+/* arena.c: the monitor's memory, the gate page, the image. */
+void arena_build(struct launch *l);
+void arena_seal(const struct launch *l);
+
+/* program.c: maps program and interpreter, builds the stack. */
+void program_map(struct launch *l);
+void program_stack(struct launch *l);
+
+/* selftest.c */
+void selftest_run(struct launch *l) __attribute__((noreturn));
+
+#define PAGE_DOWN(v) ((v) & ~(uint64_t)0xfff)
+#define PAGE_UP(v) PAGE_DOWN((v) + 0xfff)
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone A (hosted): what the kernel and the CPU offer. Effects are checked, not
+ * return values: the caller may have installed a filter that lies (g10).
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "launch.h"
+#include "monitor/layout.h"
+#include "report.h"
+
+#define NR_MSEAL 462
+#define PR_SET_SUD 59
+#define CPUID_7_ECX_OSPKE (1u << 4)
+#define CPUID_7_EBX_FSGSBASE (1u << 0)
+#define CPUID_7_1_EDX_APX (1u << 21)
+#define FX_SW_BYTES 464
+#define PROBE_STACK 65536
+
+static char probe_stack[PROBE_STACK] __attribute__((aligned(4096)));
+static struct boot *probing;
+
+static bool has_keys(void)
+{
+	unsigned int a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c & CPUID_7_ECX_OSPKE);
+}
+
+static void check_cpu(void)
+{
+	unsigned int a, b, c, d;
+
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & CPUID_7_EBX_FSGSBASE))
+		report_fail(EXIT_ENDORUN, "machine: the CPU has no FSGSBASE; endorun needs it");
+	if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (d & CPUID_7_1_EDX_APX))
+		report_fail(EXIT_ENDORUN, "machine: the CPU has APX, whose encodings endorun does "
+					  "not know yet; boot with clearcpuid=apx");
+}
+
+/* mseal must really seal. */
+static bool seals(void)
+{
+	char *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || syscall(NR_MSEAL, p, 4096UL, 0UL))
+		return false;
+	return mprotect(p, 4096, PROT_READ | PROT_WRITE) == -1 && errno == EPERM;
+}
+
+void machine_check(struct launch *l)
+{
+	check_cpu();
+	if (!seals())
+		report_fail(EXIT_ENDORUN, "machine: this kernel has no mseal, or something keeps it "
+					  "from working; endorun needs Linux 6.12 or newer");
+	if (prctl(PR_SET_SUD, 0, 0, 0, 0))
+		report_fail(EXIT_ENDORUN, "machine: no Syscall User Dispatch: %s; endorun needs a "
+					  "kernel with it, and a caller that allows it",
+			    strerror(errno));
+	if (l->cli.isolation == CLI_ISOLATION_KEYS && !has_keys())
+		report_fail(EXIT_ENDORUN,
+			    "machine: this CPU or kernel has no memory protection keys; use a "
+			    "machine that has them, or --isolation=none, which protects nothing");
+	if (l->cli.isolation == CLI_ISOLATION_NONE)
+		report_note("isolation: none: nothing keeps the program from the monitor");
+}
+
+static void on_probe(int sig, siginfo_t *si, void *uc)
+{
+	ucontext_t *u = uc;
+	uint64_t frame = (uint64_t)(uintptr_t)uc - 8;
+	uint64_t fp = (uint64_t)(uintptr_t)u->uc_mcontext.fpregs;
+	uint32_t words[4];
+
+	(void)sig;
+	(void)si;
+	probing->frame_size = (uint32_t)((uint64_t)(uintptr_t)probe_stack + PROBE_STACK - frame);
+	probing->fp_off = (uint32_t)(fp - frame);
+	memcpy(words, (void *)(fp + FX_SW_BYTES), sizeof(words));
+	probing->xstate_size = words[1];
+	memcpy(&probing->xfeatures, &words[2], sizeof(probing->xfeatures));
+	memcpy(&probing->mxcsr_mask, (void *)(fp + 28), sizeof(probing->mxcsr_mask));
+}
+
+/*
+ * Where the kernel puts a frame on an empty signal stack, and how large the
+ * vector state in it is: taken from a real one.
+ */
+void machine_measure_frame(struct boot *boot)
+{
+	stack_t ss = {.ss_sp = probe_stack, .ss_size = PROBE_STACK}, old;
+	struct sigaction sa = {.sa_sigaction = on_probe, .sa_flags = SA_SIGINFO | SA_ONSTACK}, was;
+	sigset_t one, mask;
+	unsigned int a, b, c, d;
+
+	probing = boot;
+	sigemptyset(&one);
+	sigaddset(&one, SIGUSR1);
+	if (sigaltstack(&ss, &old) || sigaction(SIGUSR1, &sa, &was) ||
+	    sigprocmask(SIG_UNBLOCK, &one, &mask) || raise(SIGUSR1) ||
+	    sigprocmask(SIG_SETMASK, &mask, NULL) || sigaction(SIGUSR1, &was, NULL) ||
+	    !boot->frame_size || !boot->xstate_size)
+		report_fail(EXIT_ENDORUN, "machine: a test signal did not arrive as it should");
+	ss.ss_flags = SS_DISABLE;
+	(void)sigaltstack(&ss, NULL);
+	if (__get_cpuid_count(0xd, 9, &a, &b, &c, &d) && a)
+		boot->pkru_off = b;
+	if (!boot->mxcsr_mask)
+		boot->mxcsr_mask = 0xffbf;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone B: threads and child processes.
+ *
+ * A new thread must own its slot, GS, signal stack and dispatch before its
+ * first instruction in the program, and no signal may reach it before that
+ * (c15, c16): all signals are blocked in the parent across the call. Thread
+ * ids are written by the monitor, not by the kernel, which would do it with
+ * PKRU open.
+ */
+#include <linux/sched.h>
+
+#include "handlers.h"
+#include "sigframe.h"
+
+#define SIG_SETMASK 2
+/* For threads: what must be there, and what may be. */
+#define THREAD_NEEDS (CLONE_VM | CLONE_THREAD | CLONE_SIGHAND)
+#define THREAD_MAY                                                                                 \
+	(THREAD_NEEDS | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SETTLS |                    \
+	 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED |        \
+	 CLONE_IO | CLONE_UNTRACED)
+#define IDS_BY_MONITOR (CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID)
+
+static void block_signals(uint64_t mask)
+{
+	(void)MON4(__NR_rt_sigprocmask, SIG_SETMASK, &mask, 0, KERNEL_SIGSET_SIZE);
+}
+
+/* What the caller asked for, from any of the four calls. */
+struct clone_want {
+	uint64_t flags;
+	uint64_t exit_signal;
+	uint64_t sp; /* 0: the caller's */
+	uint64_t tls, ptid, ctid, pidfd;
+	uint64_t cgroup;
+};
+
+static int bad_pointer(uint64_t addr)
+{
+	return in_reserved(addr, sizeof(int32_t));
+}
+
+/* The new thread's own ids, where the program wants them. */
+static void write_ids(struct priv *p)
+{
+	int32_t tid = p->tid;
+
+	if (p->clone_flags & CLONE_CHILD_SETTID)
+		(void)!copy_out(UADDR(p->clone_ctid), &tid, sizeof(tid));
+	if (p->clone_flags & CLONE_PARENT_SETTID)
+		(void)!copy_out(UADDR(p->clone_ptid), &tid, sizeof(tid));
+}
+
+/*
+ * First C code of a new thread: on its own monitor stack, PKRU open, all
+ * signals blocked, no dispatch yet, GS its own.
+ */
+void child_start(struct priv *p)
+{
+	p->tid = (int32_t)MON0(__NR_gettid);
+	if (slot_arm(p))
+		die(DIE_SETUP, (uint64_t)p->tid);
+	p->control->selector = SEL_ALLOW;
+	if (p->clone_flags & CLONE_CHILD_CLEARTID)
+		(void)MON1(__NR_set_tid_address, p->clone_ctid);
+	p->starting = 0;
+	block_signals(~SYNC_MASK);
+	write_ids(p);
+	set_app_mask(p, p->app_mask);
+	set_exit_values(p);
+}
+
+static long make_thread(struct priv *p, const struct clone_want *w)
+{
+	long (*go)(uint64_t, uint64_t, uint64_t, struct control *);
+	struct priv *c;
+	int32_t tid;
+	long ret;
+
+	if ((w->flags & THREAD_NEEDS) != THREAD_NEEDS || (w->flags & ~(uint64_t)THREAD_MAY))
+		return -EINVAL;
+	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
+		return -EFAULT;
+	c = slot_alloc(p);
+	if (!c)
+		return -EAGAIN;
+	c->regs = p->regs;
+	c->regs.rax = 0;
+	if (w->sp)
+		c->regs.rsp = w->sp;
+	c->tgid = p->tgid;
+	c->inside = 1;
+	c->app_mask = p->app_mask;
+	c->clone_flags = w->flags;
+	c->clone_ctid = w->ctid;
+	c->clone_ptid = w->ptid;
+	block_signals(~0ull);
+	go = (__typeof__(go))GATE(gate_clone);
+	ret = go(w->flags & ~(uint64_t)IDS_BY_MONITOR, c->stack_top, w->tls, c->control);
+	block_signals(~SYNC_MASK);
+	p->mask_dirty = 1;
+	p->kmask = kernel_mask(p->app_mask);
+	if (ret < 0) {
+		slot_free(c);
+		return ret;
+	}
+	tid = (int32_t)ret;
+	if (w->flags & CLONE_PARENT_SETTID)
+		(void)!copy_out(UADDR(w->ptid), &tid, sizeof(tid));
+	return ret;
+}
+
+/* In the child of a fork: alone, with no dispatch until armed. */
+static void fork_child(struct priv *p, const struct clone_want *w)
+{
+	p->tid = p->tgid = (int32_t)MON0(__NR_gettid);
+	slots_after_fork(p);
+	sigaction_after_fork();
+	exec_after_fork();
+	execve_after_fork();
+	if (slot_arm(p))
+		die(DIE_SETUP, (uint64_t)p->tid);
+	if (w->flags & CLONE_CHILD_CLEARTID)
+		(void)MON1(__NR_set_tid_address, w->ctid);
+	block_signals(~SYNC_MASK);
+	if (w->flags & CLONE_CLEAR_SIGHAND)
+		sigaction_clear_handlers(p);
+	p->clone_flags = w->flags & CLONE_CHILD_SETTID;
+	p->clone_ctid = w->ctid;
+	write_ids(p);
+	if (w->sp)
+		p->regs.rsp = w->sp;
+	p->ndefer = 0; /* noted before the fork: the parent's */
+	p->sync_pending = 0;
+}
+
+static long make_process(struct priv *p, struct clone_want *w)
+{
+	int32_t pidfd = -1;
+	struct clone_args a = {
+		.flags = w->flags & ~(uint64_t)(IDS_BY_MONITOR | CLONE_VM | CLONE_SETTLS |
+						CLONE_CLEAR_SIGHAND | CLONE_SIGHAND),
+		.exit_signal = w->exit_signal,
+		.cgroup = w->cgroup,
+		.tls = w->tls,
+	};
+	long ret;
+
+	if (w->flags & (CLONE_THREAD | CLONE_FILES))
+		return -EINVAL; /* a descriptor table shared by two monitors */
+	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
+		return -EFAULT;
+	if (w->flags & CLONE_SETTLS)
+		a.flags |= CLONE_SETTLS;
+	if (w->flags & CLONE_PIDFD)
+		a.pidfd = (uint64_t)&pidfd;
+	block_signals(~0ull);
+	ret = MON2(__NR_clone3, &a, sizeof(a));
+	if (ret == 0)
+		fork_child(p, w);
+	else
+		block_signals(~SYNC_MASK);
+	set_app_mask(p, p->app_mask);
+	if (ret > 0) {
+		int32_t pid = (int32_t)ret;
+
+		if (w->flags & CLONE_PARENT_SETTID)
+			(void)!copy_out(UADDR(w->ptid), &pid, sizeof(pid));
+		if (w->flags & CLONE_PIDFD)
+			(void)!copy_out(UADDR(w->pidfd), &pidfd, sizeof(pidfd));
+	}
+	return ret;
+}
+
+static long do_clone(struct priv *p, struct clone_want *w)
+{
+	/*
+	 * vfork shares memory with a sleeping parent. The child gets a copy
+	 * instead; the parent still waits (docs/compatibility.md).
+	 */
+	if ((w->flags & CLONE_VM) && (w->flags & CLONE_VFORK) && !(w->flags & CLONE_THREAD))
+		w->flags &= ~(uint64_t)(CLONE_VM | CLONE_SIGHAND);
+	return w->flags & CLONE_VM ? make_thread(p, w) : make_process(p, w);
+}
+
+long sys_clone(struct priv *p)
+{
+	struct clone_want w = {
+		.flags = arg_u32(p, 0) & ~(uint64_t)CSIGNAL,
+		.exit_signal = arg(p, 0) & CSIGNAL,
+		.sp = arg(p, 1),
+		.ptid = arg(p, 2),
+		.pidfd = arg(p, 2),
+		.ctid = arg(p, 3),
+		.tls = arg(p, 4),
+	};
+
+	return do_clone(p, &w);
+}
+
+long sys_clone3(struct priv *p)
+{
+	uint64_t size = arg(p, 1);
+	struct clone_args a = {0};
+	struct clone_want w;
+
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	if (size > sizeof(a))
+		return -E2BIG;
+	if (copy_in(&a, UADDR(arg(p, 0)), size))
+		return -EFAULT;
+	if (a.set_tid_size || a.set_tid || (a.flags & CSIGNAL) || a.exit_signal > NSIG_MAX ||
+	    (!a.stack != !a.stack_size))
+		return -EINVAL;
+	w = (struct clone_want){
+		.flags = a.flags,
+		.exit_signal = a.exit_signal,
+		.sp = a.stack ? a.stack + a.stack_size : 0,
+		.tls = a.tls,
+		.ptid = a.parent_tid,
+		.ctid = a.child_tid,
+		.pidfd = a.pidfd,
+		.cgroup = a.cgroup,
+	};
+	return do_clone(p, &w);
+}
+
+long sys_fork(struct priv *p)
+{
+	struct clone_want w = {.exit_signal = 17 /* SIGCHLD */};
+
+	return do_clone(p, &w);
+}
+
+long sys_vfork(struct priv *p)
+{
+	struct clone_want w = {.flags = CLONE_VFORK, .exit_signal = 17};
+
+	return do_clone(p, &w);
+}
+
+long sys_set_tid_address(struct priv *p)
+{
+	if (bad_pointer(arg(p, 0)))
+		return -EFAULT;
+	return MON1(__NR_set_tid_address, arg(p, 0));
+}
+
+long sys_set_robust_list(struct priv *p)
+{
+	/* struct robust_list_head: three longs (linux/futex.h). */
+	if (in_reserved(arg(p, 0), 24))
+		return -EFAULT;
+	return MON2(__NR_set_robust_list, arg(p, 0), arg(p, 1));
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone B: the reserved descriptors.
+ */
+#include "fd.h"
+#include "handlers.h"
+
+#define RLIMIT_NOFILE 7
+#define CLOSE_RANGE_UNSHARE 2u
+
+void fd_link(char out[FD_LINK_SIZE], int fd)
+{
+	static const char prefix[] = "thread-self/fd/";
+	char digits[12];
+	size_t n = 0, at = sizeof(prefix) - 1;
+
+	memcpy(out, prefix, at);
+	do {
+		digits[n++] = (char)('0' + fd % 10);
+		fd /= 10;
+	} while (fd > 0);
+	while (n)
+		out[at++] = digits[--n];
+	out[at] = 0;
+}
+
+long fd_reserve(int fd, int number, int flags)
+{
+	struct {
+		uint64_t soft, hard;
+	} old, lifted;
+	long ret = MON3(__NR_dup3, fd, number, flags);
+
+	if (ret != -EBADF || MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, &old) ||
+	    old.soft >= RFD_BASE + RFD_COUNT || old.hard < RFD_BASE + RFD_COUNT)
+		return ret;
+	lifted.hard = old.hard;
+	lifted.soft = RFD_BASE + RFD_COUNT;
+	if (MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, &lifted, 0))
+		return ret;
+	ret = MON3(__NR_dup3, fd, number, flags);
+	(void)MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, 0);
+	return ret;
+}
+
+/* The filter sends only reserved numbers here: passed over, as if closed. */
+long sys_close(struct priv *p)
+{
+	return fd_is_reserved(arg_u32(p, 0)) ? 0 : app_call_same(p);
+}
+
+long sys_dup2(struct priv *p)
+{
+	return fd_is_reserved(arg_u32(p, 1)) ? -EBADF : app_call_same(p);
+}
+
+long sys_dup3(struct priv *p)
+{
+	return sys_dup2(p);
+}
+
+long sys_close_range(struct priv *p)
+{
+	uint32_t first = arg_u32(p, 0), last = arg_u32(p, 1), flags = arg_u32(p, 2);
+	long ret = 0;
+
+	if (first > last)
+		return -EINVAL;
+	if (first < RFD_BASE) {
+		uint32_t end = last < RFD_BASE ? last : RFD_BASE - 1;
+
+		ret = MON3(__NR_close_range, first, end, flags);
+	}
+	if (!ret && last >= RFD_BASE + RFD_COUNT) {
+		uint32_t begin = first > RFD_BASE + RFD_COUNT ? first : RFD_BASE + RFD_COUNT;
+
+		if (first < RFD_BASE)
+			flags &= ~CLOSE_RANGE_UNSHARE; /* done above */
+		ret = MON3(__NR_close_range, begin, last, flags);
+	}
+	return ret;
+}
+
+/* SECCOMP_IOCTL_NOTIF_ADDFD could replace a reserved descriptor (g12). */
+long sys_ioctl(struct priv *p)
+{
+	(void)p;
+	return -EPERM;
+}
+
+long sys_setrlimit(struct priv *p)
+{
+	return app_call_same(p);
+}
+
+long sys_prlimit64(struct priv *p)
+{
+	return app_call_same(p);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone B: helpers for descriptors: the reserved ones, and names for others.
+ */
+#ifndef ENDORUN_FD_H
+#define ENDORUN_FD_H
+
+#include "monitor.h"
+
+#define FD_LINK_SIZE 32
+
+/* Writes "thread-self/fd/N", to be used below RFD_PROC. */
+void fd_link(char out[FD_LINK_SIZE], int fd);
+/* dup3 onto a reserved number, lifting RLIMIT_NOFILE's soft limit if it must. */
+long fd_reserve(int fd, int number, int flags) MUST_CHECK;
+static inline bool fd_is_reserved(uint32_t fd)
+{
+	return fd >= RFD_BASE && fd < RFD_BASE + RFD_COUNT;
+}
+
+#endif

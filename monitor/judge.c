@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone B: may the program have a descriptor for this object?
+ *
+ * Judged is the opened object, never a path (e03): its file system type, for
+ * procfs its name, for device nodes their number. Only the file system of the
+ * root directory is remembered: the kernel reuses the device numbers of others
+ * once they are unmounted, by whomever.
+ */
+#include <linux/stat.h>
+
+#include "fd.h"
+#include "handlers.h"
+
+#define PROC_SUPER_MAGIC 0x9fa0
+#define TRACEFS_MAGIC 0x74726163
+#define DEBUGFS_MAGIC 0x64626720
+
+/* asm/stat.h, struct stat; asm-generic/statfs.h, struct statfs: f_type first. */
+struct kstat {
+	uint64_t dev, ino, nlink;
+	uint32_t mode, uid, gid, pad0;
+	uint64_t rdev;
+	uint64_t rest[12];
+};
+
+/* Looked up at the start: their minor numbers are dynamic. */
+static const char *const device_names[] = {
+	"/dev/userfaultfd", "/dev/sgx_enclave", "/dev/sgx_vepc", "/dev/sgx_provision",
+	"/dev/mem",	    "/dev/kmem",	"/dev/port",	 "/dev/vfio/vfio",
+	"/dev/iommu",
+};
+#define NDEVICES (sizeof(device_names) / sizeof(device_names[0]))
+
+/* procfs files that reach memory or registers of a thread, or all memory. */
+static const char *const proc_names[] = {"mem", "syscall", "kcore", "clear_refs", "pagemap"};
+
+static uint64_t bad_rdev[NDEVICES];
+static uint64_t root_dev;
+static uint8_t root_known, dev_on_root;
+
+#define MKDEV(ma, mi) ((uint64_t)(ma) << 8 | (mi))
+
+static bool is_bad_device(uint64_t rdev)
+{
+	if (rdev == MKDEV(1, 1) || rdev == MKDEV(1, 2) || rdev == MKDEV(1, 4))
+		return true;
+	for (size_t i = 0; i < NDEVICES; i++)
+		if (bad_rdev[i] && bad_rdev[i] == rdev)
+			return true;
+	return false;
+}
+
+static long stat_path(const char *path, struct kstat *st)
+{
+	return MON2(__NR_stat, path, st);
+}
+
+static long fs_type(int fd)
+{
+	uint64_t buf[15];
+	long ret = MON2(__NR_fstatfs, fd, buf);
+
+	return ret ? ret : (long)buf[0];
+}
+
+/* The root's file system, if it is an ordinary one. */
+static void learn_root(void)
+{
+	struct kstat root, dev;
+	uint64_t buf[15];
+
+	root_known = 0;
+	if (stat_path("/", &root) || MON2(__NR_statfs, "/", buf))
+		return;
+	if (buf[0] == PROC_SUPER_MAGIC || buf[0] == TRACEFS_MAGIC || buf[0] == DEBUGFS_MAGIC)
+		return;
+	dev_on_root = stat_path("/dev", &dev) == 0 && dev.dev == root.dev;
+	root_dev = root.dev;
+	root_known = 1;
+}
+
+int judge_init(void)
+{
+	for (size_t i = 0; i < NDEVICES; i++) {
+		struct kstat st;
+
+		if (stat_path(device_names[i], &st) == 0 && S_ISCHR(st.mode))
+			bad_rdev[i] = st.rdev;
+	}
+	learn_root();
+	return 0;
+}
+
+void judge_forget(void)
+{
+	learn_root();
+}
+
+bool judge_root_is_plain(void)
+{
+	return root_known && !dev_on_root;
+}
+
+static int judge_proc_name(int fd)
+{
+	char link[FD_LINK_SIZE], path[512];
+	long n;
+
+	fd_link(link, fd);
+	n = MON4(__NR_readlinkat, RFD_PROC, link, path, sizeof(path) - 1);
+	if (n <= 0 || n == (long)sizeof(path) - 1)
+		return -EACCES;
+	path[n] = 0;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	for (size_t i = 0; i < sizeof(proc_names) / sizeof(proc_names[0]); i++)
+		if (!memcmp(path + n, proc_names[i], strlen(proc_names[i]) + 1))
+			return -EACCES;
+	return 0;
+}
+
+int judge_fd(struct priv *p, int fd)
+{
+	struct kstat st;
+	long type;
+
+	(void)p;
+	if (MON2(__NR_fstat, fd, &st))
+		return -EACCES;
+	if ((S_ISCHR(st.mode) || S_ISBLK(st.mode)) && is_bad_device(st.rdev))
+		return -EACCES;
+	if (root_known && st.dev == root_dev)
+		return 0;
+	type = fs_type(fd);
+	if (type < 0 || type == TRACEFS_MAGIC || type == DEBUGFS_MAGIC)
+		return -EACCES;
+	if (type == PROC_SUPER_MAGIC && S_ISREG(st.mode))
+		return judge_proc_name(fd);
+	return 0;
+}
+
+/* Device nodes that cannot hurt: null, zero, full, random, tty, ptmx, ptys. */
+static bool is_plain_device(uint32_t dev)
+{
+	uint32_t major = dev >> 8 & 0xfff, minor = (dev & 0xff) | (dev >> 12 & 0xfff00);
+
+	return (major == 1 && (minor == 3 || minor == 5 || (minor >= 7 && minor <= 9))) ||
+	       (major == 5 && (minor == 0 || minor == 2)) || (major >= 136 && major <= 143);
+}
+
+static long make_node(struct priv *p, int dev_arg)
+{
+	return is_plain_device(arg_u32(p, dev_arg)) ? app_call_same(p) : -EPERM;
+}
+
+long sys_mknod(struct priv *p)
+{
+	return make_node(p, 2);
+}
+
+long sys_mknodat(struct priv *p)
+{
+	return make_node(p, 3);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone shared (loader, monitor, assembly): fixed addresses and numbers.
+ *
+ * Only plain #defines, so that assembly can include it.
+ */
+#ifndef ENDORUN_LAYOUT_H
+#define ENDORUN_LAYOUT_H
+
+/* The gate page: the last page of the 47-bit address space (I1). */
+#define GATE_PAGE 0x7fffffffe000
+#define GATE_GUARD 0x7fffffffd000
+#define PAGE_SIZE 0x1000
+
+/*
+ * The loader is linked here and nothing else may ever be executable here: the
+ * seccomp filter, which execve inherits, trusts calls from this range.
+ */
+#define LOADER_BASE 0x60000000
+#define LOADER_END 0x62000000
+
+/* No mapping below this address (a null GS must not find a fake slot, a12). */
+#define LOW_END 0x100000
+
+/* Reserved descriptors: RFD_BASE .. RFD_BASE + RFD_COUNT - 1, always open. */
+#define RFD_BASE 240
+#define RFD_COUNT 8
+#define RFD_SELF 240	 /* the endorun binary (O_PATH) */
+#define RFD_VET 241	 /* the vetting memfd, or a placeholder */
+#define RFD_HANDOVER 242 /* sealed memfd for the next endorun over execve */
+#define RFD_TARGET 243	 /* the program to start over execve */
+#define RFD_PROC 244	 /* a verified procfs root (O_PATH), or a placeholder */
+#define RFD_LOG 245	 /* where the monitor's one-line reports go */
+#define RFD_SPARE0 246
+#define RFD_SPARE1 247
+
+/* SECCOMP_RET_DATA of our own traps: tells them from a program's own filter. */
+#define TRAP_DATA 0x7d
+
+/* Syscall User Dispatch selector values (linux/prctl.h). */
+#define SEL_ALLOW 0
+#define SEL_BLOCK 1
+
+#endif

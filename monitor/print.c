@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zone B: one-line reports. Control characters of foreign strings are shown as
+ * '?', so that a file name cannot forge a second line (e11).
+ */
+#include "monitor.h"
+
+static void put(struct line *l, char c)
+{
+	if (l->len < sizeof(l->buf) - 1)
+		l->buf[l->len++] = c;
+}
+
+void line_str(struct line *l, const char *s)
+{
+	for (; *s; s++)
+		put(l, (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+}
+
+void line_hex(struct line *l, uint64_t v)
+{
+	int shift = 60;
+
+	line_str(l, "0x");
+	while (shift > 0 && !(v >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		put(l, "0123456789abcdef"[(v >> shift) & 15]);
+}
+
+void line_dec(struct line *l, uint64_t v)
+{
+	char digits[20];
+	int n = 0;
+
+	do {
+		digits[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	while (n)
+		put(l, digits[--n]);
+}
+
+void line_flush(struct line *l)
+{
+	l->buf[l->len++] = '\n';
+	(void)MON3(__NR_write, RFD_LOG, l->buf, l->len);
+	l->len = 0;
+}

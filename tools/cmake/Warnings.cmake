@@ -1,0 +1,7 @@
+# One list for all code, one more for the code that runs in the trusted parts.
+set(WARNINGS -Wall -Wextra -Werror -Wshadow -Wundef -Wformat=2 -Wimplicit-fallthrough)
+set(STRICT_WARNINGS ${WARNINGS} -Wstrict-prototypes -Wmissing-prototypes -Wconversion
+  -Wvla -Wcast-align)
+if(ENDORUN_ANALYZE)
+  list(APPEND STRICT_WARNINGS -fanalyzer)
+endif()
