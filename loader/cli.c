@@ -88,8 +88,8 @@ static unsigned int parse_threads(const char *text)
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || n < 1 || n > CLI_THREADS_MAX)
-		report_fail(EXIT_ENDORUN, "--threads=%s: not a number of threads; use 1 to %d", text,
-			    CLI_THREADS_MAX);
+		report_fail(EXIT_ENDORUN, "--threads=%s: not a number of threads; use 1 to %d",
+			    text, CLI_THREADS_MAX);
 	return (unsigned int)n;
 }
 
@@ -159,8 +159,8 @@ static char *next_word(char **from)
 			*out++ = *in;
 	}
 	if (quote)
-		report_fail(EXIT_ENDORUN, "#! line: quote %c is not closed; lines end after 255 bytes",
-			    quote);
+		report_fail(EXIT_ENDORUN,
+			    "#! line: quote %c is not closed; lines end after 255 bytes", quote);
 	*from = *in ? in + 1 : in;
 	*out = '\0';
 	return word;

@@ -17,13 +17,13 @@ enum cli_isolation {
 
 struct cli {
 	enum cli_isolation isolation;
-	bool is_quiet;	     /* -q */
-	bool has_stats;	     /* --stats */
-	bool is_selftest;    /* --selftest: argc may be 0 */
-	bool no_closure;     /* --no-closure */
+	bool is_quiet;	      /* -q */
+	bool has_stats;	      /* --stats */
+	bool is_selftest;     /* --selftest: argc may be 0 */
+	bool no_closure;      /* --no-closure */
 	unsigned int threads; /* 1 .. CLI_THREADS_MAX */
-	int argc;	     /* of the program: argv[0] is its name */
-	char **argv;	     /* ends with NULL */
+	int argc;	      /* of the program: argv[0] is its name */
+	char **argv;	      /* ends with NULL */
 };
 
 /*

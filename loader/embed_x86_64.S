@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Zone A: the monitor image, as a read-only blob inside endorun, and the one
+ * Zone A: the monitor image and the selftest's program, as read-only blobs inside endorun, and the one
  * jump that leaves the kernel's stack.
  */
 	.section .rodata
@@ -9,6 +9,11 @@
 monitor_image:
 	.incbin	MONITOR_IMAGE
 monitor_image_end:
+	.globl	selftest_image, selftest_image_end
+	.balign	16
+selftest_image:
+	.incbin	SELFTEST_IMAGE
+selftest_image_end:
 
 	.text
 	.globl	call_on_stack

@@ -75,10 +75,12 @@ static void drop_kernel_stack(const struct launch *l, uint64_t sp)
 
 static void hand_over(struct launch *l)
 {
-	const struct filter_params params = FILTER_PARAMS_FIXED;
+	struct filter_params params = FILTER_PARAMS_FIXED;
 	struct boot_start start = {.entry = l->entry, .sp = l->sp};
-	int n = filter_compile(&params, filter, FILTER_MAX);
+	int n;
 
+	params.mediate_exit = l->cli.has_stats;
+	n = filter_compile(&params, filter, FILTER_MAX);
 	if (n < 0)
 		report_fail(EXIT_ENDORUN, "filter: cannot be built: error %d", -n);
 	start.filter = (uint64_t)(uintptr_t)filter;

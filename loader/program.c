@@ -31,6 +31,7 @@
 #define ET_DYN_RANDOM_PAGES (UINT64_C(1) << 28)
 #define BRK_RANDOM_PAGES (UINT64_C(1) << 13)
 #define STACK_SLACK (UINT64_C(128) << 10)
+#define UNWRAP_MAX 8
 
 static uint64_t random_pages(uint64_t limit)
 {
@@ -128,6 +129,31 @@ static void bind_calls(struct boot *b)
 #undef SYS
 }
 
+/*
+ * endorun under endorun unwraps itself: its options are read, but isolation
+ * and limits stay those in force.
+ */
+static void find_target(struct launch *l)
+{
+	if (l->is_child)
+		target_from_fd(&l->target, RFD_TARGET, l->handover.path, l->argv, RFD_SELF);
+	else
+		target_resolve(&l->target, l->cli.argv, RFD_SELF);
+	for (int depth = 0; l->target.is_endorun; depth++) {
+		struct cli inner = {0};
+
+		if (depth == UNWRAP_MAX)
+			report_fail(EXIT_NOT_RUNNABLE, "%s: more than %d endorun inside each other",
+				    l->target.path, UNWRAP_MAX);
+		cli_parse(&inner, l->target.argc, l->target.argv);
+		if (inner.is_selftest)
+			report_fail(EXIT_ENDORUN, "selftest: not under endorun; run it by itself");
+		if (l->target.fd != RFD_TARGET)
+			close(l->target.fd);
+		target_resolve(&l->target, inner.argv, RFD_SELF);
+	}
+}
+
 void program_map(struct launch *l)
 {
 	struct boot *b = &l->boot;
@@ -135,10 +161,7 @@ void program_map(struct launch *l)
 	char link[32];
 	ssize_t n;
 
-	if (l->is_child)
-		target_from_fd(&l->target, RFD_TARGET, l->handover.path, l->argv, RFD_SELF);
-	else
-		target_resolve(&l->target, l->cli.argv, RFD_SELF);
+	find_target(l);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", l->target.fd);
 	n = readlink(link, exe, sizeof(exe) - 1);
 	if (n > 0)

@@ -40,7 +40,7 @@ const char *shebang_parse(struct shebang *line, char head[SHEBANG_MAX])
 		*sep++ = '\0';
 		while (is_blank(*sep))
 			sep++;
-		line->arg = *sep ? sep : NULL;
+		line->arg = sep; /* empty after blanks that no newline follows */
 	}
 	return NULL;
 }

@@ -9,8 +9,8 @@
 #define SHEBANG_MAX 256
 
 struct shebang {
-	const char *interp; /* path of the interpreter */
-	const char *arg;    /* the rest of the line, trimmed, or NULL */
+	char *interp; /* path of the interpreter */
+	char *arg;    /* the rest of the line as one argument, or NULL */
 };
 
 /*

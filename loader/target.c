@@ -53,17 +53,22 @@ __attribute__((noreturn)) static void open_failed(const char *path, const char *
 	size_t len = strlen(path);
 
 	if (script && len && path[len - 1] == '\r')
-		report_fail(status, "%s: #! interpreter %s not found; the line ends in a carriage "
-			    "return: convert the script to Unix line ends", script, path);
+		report_fail(status,
+			    "%s: #! interpreter %s not found; the line ends in a carriage "
+			    "return: convert the script to Unix line ends",
+			    script, path);
 	if (script)
-		report_fail(status, "%s: #! interpreter %s: %s; correct the first line or install "
-			    "it", script, path, strerror(err));
+		report_fail(status,
+			    "%s: #! interpreter %s: %s; correct the first line or install "
+			    "it",
+			    script, path, strerror(err));
 	if (err == EISDIR)
 		report_fail(status, "%s: is a directory; name a program", path);
 	if (err == EACCES && !stat(path, &st))
-		report_fail(status, "%s: %s", path, S_ISREG(st.st_mode)
-			    ? "not readable; endorun must read the code that it vets"
-			    : "not a regular file; name a program");
+		report_fail(status, "%s: %s", path,
+			    S_ISREG(st.st_mode)
+				    ? "not readable; endorun must read the code that it vets"
+				    : "not a regular file; name a program");
 	report_fail(status, "%s: %s; check the path", path, strerror(err));
 }
 
@@ -81,8 +86,10 @@ static void check_executable(int fd, const char *path)
 		report_fail(EXIT_NOT_RUNNABLE, "%s: not a regular file; name a program", path);
 	if (!may_execute(fd)) {
 		if (!fstatvfs(fd, &vfs) && vfs.f_flag & ST_NOEXEC)
-			report_fail(EXIT_NOT_RUNNABLE, "%s: its file system is mounted noexec; "
-				    "copy the program elsewhere", path);
+			report_fail(EXIT_NOT_RUNNABLE,
+				    "%s: its file system is mounted noexec; "
+				    "copy the program elsewhere",
+				    path);
 		report_fail(EXIT_NOT_RUNNABLE, "%s: no permission to execute it; try chmod +x",
 			    path);
 	}
@@ -104,7 +111,7 @@ static int open_in_dir(char *candidate, const char *dir, size_t dir_len, const c
 	memcpy(candidate, dir, dir_len);
 	if (dir_len) /* an empty element is the working directory */
 		candidate[dir_len++] = '/';
-	strcpy(candidate + dir_len, name);
+	memcpy(candidate + dir_len, name, strlen(name) + 1);
 	return elf_open(candidate);
 }
 
@@ -144,27 +151,25 @@ static int search_path(const char *name, char **path)
 			break;
 	}
 	if (denied)
-		report_fail(EXIT_NOT_RUNNABLE, "%s: permission denied; it must be a file that you "
-			    "may read and execute, and PATH has no other", denied);
+		report_fail(EXIT_NOT_RUNNABLE,
+			    "%s: permission denied; it must be a file that you "
+			    "may read and execute, and PATH has no other",
+			    denied);
 	report_fail(EXIT_NOT_FOUND, "%s: not found in PATH; give its path or correct PATH", name);
 }
 
 /* argv becomes: interpreter, optional argument, script, argv[1] ... */
 static void splice_argv(struct target *t, const struct shebang *line)
 {
-	int extra = line->arg ? 2 : 1, n = 0;
+	int n = line->arg ? 3 : 2;
 	int kept = t->argc ? t->argc - 1 : 0; /* argv[0] goes */
-	char **argv = need_memory(calloc((size_t)kept + 2 + (size_t)extra, sizeof(*argv)));
 
-	argv[n++] = need_memory(strdup(line->interp));
+	memmove(t->argv + n, t->argv + 1, ((size_t)kept + 1) * sizeof(*t->argv));
+	t->argv[n - 1] = t->exe;
 	if (line->arg)
-		argv[n++] = need_memory(strdup(line->arg));
-	argv[n++] = t->exe;
-	if (kept)
-		memcpy(argv + n, t->argv + 1, (size_t)kept * sizeof(*argv));
-	free(t->argv);
-	t->argv = argv;
-	t->argc = n + kept;
+		t->argv[1] = line->arg;
+	t->argv[0] = line->interp;
+	t->argc = kept + n;
 }
 
 /* What to say about a file that is neither ELF nor a script. */
@@ -172,34 +177,39 @@ __attribute__((noreturn)) static void not_a_program(const char *path, const char
 {
 	for (size_t i = 0; i < len; i++)
 		if (!head[i])
-			report_fail(EXIT_NOT_RUNNABLE, "%s: not an ELF program; endorun runs "
-				    "Linux x86-64 programs and #! scripts", path);
-	report_fail(EXIT_NOT_RUNNABLE, "%s: a text file without a #! line; add one, or run it "
-		    "with its interpreter: endorun sh %s", path, path);
+			report_fail(EXIT_NOT_RUNNABLE,
+				    "%s: not an ELF program; endorun runs "
+				    "Linux x86-64 programs and #! scripts",
+				    path);
+	report_fail(EXIT_NOT_RUNNABLE,
+		    "%s: a text file without a #! line; add one, or run it "
+		    "with its interpreter: endorun sh %s",
+		    path, path);
 }
 
 /* Follows #! lines from t->fd until it is an ELF file. */
-static void follow_scripts(struct target *t, int self_fd)
+static void follow_scripts(struct target *t)
 {
-	char head[SHEBANG_MAX];
 	struct shebang line;
 	const char *why;
 	ssize_t len;
+	char *head;
 
-	for (;;) {
+	for (;; t->script_count++) {
 		check_executable(t->fd, t->exe);
-		memset(head, 0, sizeof(head));
-		len = pread(t->fd, head, sizeof(head), 0);
+		head = t->heads[t->script_count];
+		len = pread(t->fd, head, SHEBANG_MAX, 0);
 		if (len < 0)
 			report_fail(EXIT_NOT_RUNNABLE, "%s: %s; the file must be readable", t->exe,
 				    strerror(errno));
 		if (!memcmp(head, "\177ELF", 4))
-			break;
+			return;
 		if (memcmp(head, "#!", 2))
 			not_a_program(t->exe, head, (size_t)len);
 		if (t->script_count == SCRIPTS_MAX)
-			report_fail(EXIT_NOT_RUNNABLE, "%s: more than %d #! lines in a row; name "
-				    "the real interpreter", t->exe, SCRIPTS_MAX);
+			report_fail(EXIT_NOT_RUNNABLE,
+				    "%s: more than %d #! lines in a row; name the real interpreter",
+				    t->exe, SCRIPTS_MAX);
 		why = shebang_parse(&line, head);
 		if (why)
 			report_fail(EXIT_NOT_RUNNABLE, "%s: #! line: %s; correct it", t->exe, why);
@@ -208,10 +218,8 @@ static void follow_scripts(struct target *t, int self_fd)
 		t->fd = elf_open(line.interp);
 		if (t->fd < 0)
 			open_failed(line.interp, t->exe);
-		t->exe = t->argv[0];
-		t->script_count++;
+		t->exe = line.interp;
 	}
-	t->is_endorun = is_same_file(t->fd, self_fd);
 }
 
 /* t->fd and t->path are set: fill the rest. */
@@ -220,9 +228,12 @@ static void finish(struct target *t, char **argv, int self_fd)
 	t->exe = t->path;
 	while (argv[t->argc])
 		t->argc++;
-	t->argv = need_memory(calloc((size_t)t->argc + 1, sizeof(*argv)));
+	/* Each script adds two at most, and a third if there was no argv[0] to go; NULL. */
+	t->argv = need_memory(calloc((size_t)t->argc + 2 * SCRIPTS_MAX + 2, sizeof(*argv)));
 	memcpy(t->argv, argv, (size_t)t->argc * sizeof(*argv));
-	follow_scripts(t, self_fd);
+	t->heads = need_memory(calloc(SCRIPTS_MAX + 1, sizeof(*t->heads)));
+	follow_scripts(t);
+	t->is_endorun = is_same_file(t->fd, self_fd);
 }
 
 void target_resolve(struct target *t, char **argv, int self_fd)

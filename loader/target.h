@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include "loader/shebang.h"
+
 struct target {
 	int fd;		  /* the ELF file: O_RDONLY, close-on-exec, offset 0 */
 	char *path;	  /* AT_EXECFN and comm: the first file, before any #! */
@@ -17,6 +19,7 @@ struct target {
 	char **argv;	  /* ends with NULL */
 	int script_count; /* number of #! lines followed */
 	bool is_endorun;  /* fd is endorun itself: parse its argv once more */
+	char (*heads)[SHEBANG_MAX]; /* of the files: the strings of #! lines are in them */
 };
 
 /*

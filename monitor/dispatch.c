@@ -44,6 +44,16 @@ long app_call_same(struct priv *p)
 	return app_call(p, &c);
 }
 
+/* exit_group comes here only with --stats. */
+static long handle(struct priv *p, uint64_t nr)
+{
+	if (nr == __NR_exit_group) {
+		stats_print();
+		return app_call_same(p);
+	}
+	return nr < SYSCALL_END && handlers[nr] ? handlers[nr](p) : -ENOSYS;
+}
+
 void mon_dispatch(struct priv *p)
 {
 	uint64_t nr = p->regs.orig_rax;
@@ -62,7 +72,7 @@ void mon_dispatch(struct priv *p)
 	p->regs.rcx = p->regs.rip;
 	p->regs.r11 = p->regs.eflags;
 	stats_count(p);
-	ret = nr < SYSCALL_END && handlers[nr] ? handlers[nr](p) : -ENOSYS;
+	ret = handle(p, nr);
 	if (ret == -ERESTARTSYS)
 		p->regs.rip -= 2; /* the site's own syscall, rax is its number again */
 	else

@@ -38,7 +38,7 @@ struct rewrite {
 	uint8_t *text;
 	size_t len;
 	uint64_t text_addr;
-	uint8_t *tramp;	     /* out: trampoline code, room for tramp_cap bytes */
+	uint8_t *tramp; /* out: trampoline code, room for tramp_cap bytes */
 	size_t tramp_cap;
 	size_t tramp_len;    /* out: bytes used, 0 if no trampoline was needed */
 	uint64_t tramp_addr; /* where tramp will be mapped; 0: no trampolines may be made */
@@ -47,10 +47,11 @@ struct rewrite {
 	const uint8_t *bind_bitmap;
 	size_t bind_count; /* numbers in the bitmap */
 	/*
-	 * NULL, or a bit a page of text (page 0 holds text[0]), zeroed by the
-	 * caller. A hit that nothing can mend, mostly a constant among code, then
-	 * marks its page instead of failing: the caller must map such pages
-	 * without PROT_EXEC. The bytes there are as they were.
+	 * NULL, or a bit a page of text (page 0 holds text[0]): pages that the
+	 * caller maps without PROT_EXEC. It may set some before, of sections
+	 * without code: hits there are left alone. A hit that nothing can mend,
+	 * mostly a constant among code, then marks its page instead of failing,
+	 * and its bytes stay as they were.
 	 */
 	uint8_t *noexec;
 	struct rewrite_stats stats;

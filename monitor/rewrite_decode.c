@@ -18,10 +18,14 @@
 #include "rewrite_internal.h"
 
 #define WINDOW 96
-#define NEAR_WINDOW 32
+#define NEAR_WINDOW 24
 #define SYNC_BYTES 12 /* starts nearer than this may not be in step yet */
+#define FAR_BYTES 32  /* of a window, at its far end */
 #define FORWARD_INSNS 24
+#define REPEATED (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)
+#define MIN_VOTES 4
 #define NONE 0xff
+#define UNKNOWN 0xfe
 
 static const ZydisDecoder decoder = {
 	.machine_mode = ZYDIS_MACHINE_MODE_LONG_64,
@@ -60,6 +64,9 @@ static bool is_plausible(const ZydisDecodedInstruction *zi)
 		return false;
 	case ZYDIS_CATEGORY_INTERRUPT:
 		return zi->mnemonic == ZYDIS_MNEMONIC_INT3;
+	case ZYDIS_CATEGORY_STRINGOP: /* lods, scas, cmps: runs of equal bytes */
+		return (zi->attributes & REPEATED) || (zi->opcode & 0xfe) == 0xa4 ||
+		       (zi->opcode & 0xfe) == 0xaa;
 	default:
 		break;
 	}
@@ -140,8 +147,8 @@ static void fill(const uint8_t *p, size_t off, const ZydisDecodedInstruction *zi
 			  zi->meta.category == ZYDIS_CATEGORY_INTERRUPT;
 	insn->ends_flow = ends_flow(zi);
 	insn->is_plausible = is_plausible(zi);
-	insn->is_xrstor = zi->mnemonic == ZYDIS_MNEMONIC_XRSTOR ||
-			  zi->mnemonic == ZYDIS_MNEMONIC_XRSTOR64;
+	insn->is_xrstor =
+		zi->mnemonic == ZYDIS_MNEMONIC_XRSTOR || zi->mnemonic == ZYDIS_MNEMONIC_XRSTOR64;
 	insn->is_wrpkru = zi->mnemonic == ZYDIS_MNEMONIC_WRPKRU;
 	insn->is_wrgsbase = zi->mnemonic == ZYDIS_MNEMONIC_WRGSBASE;
 }
@@ -166,14 +173,38 @@ static uint8_t voting_length(const struct rewrite *rw, size_t off)
 }
 
 struct votes {
-	unsigned int all, best;
-	uint8_t back; /* the winner starts this many bytes before the place */
+	unsigned int all, best, far; /* far: of those, how many from far away */
+	uint8_t back;		     /* the winner starts this many bytes before the place */
 };
 
 /*
- * Chains are followed from the end: covering[i] says where the chain that
- * starts at base + i ends up, as a distance back from off.
+ * Where does the chain that starts at base + i end up, as a distance back from
+ * off? Most chains run into one that is known already: few bytes are decoded.
  */
+static uint8_t follow(const struct rewrite *rw, size_t base, size_t off, size_t i,
+		      uint8_t covering[WINDOW + 1])
+{
+	uint8_t path[WINDOW + 1];
+	uint8_t end = NONE;
+	size_t n = 0, len;
+
+	for (; covering[i] == UNKNOWN; i += len) {
+		len = voting_length(rw, base + i);
+		path[n++] = (uint8_t)i;
+		if (!len)
+			break;
+		if (base + i + len > off) {
+			end = (uint8_t)(off - base - i);
+			break;
+		}
+	}
+	if (covering[i] != UNKNOWN)
+		end = covering[i];
+	while (n-- > 0)
+		covering[path[n]] = end;
+	return end;
+}
+
 static struct votes count_votes(const struct rewrite *rw, size_t off, size_t window)
 {
 	uint8_t covering[WINDOW + 1];
@@ -181,23 +212,21 @@ static struct votes count_votes(const struct rewrite *rw, size_t off, size_t win
 	struct votes votes = {0};
 	size_t base = off < window ? 0 : off - window;
 
-	for (size_t i = off - base + 1; i-- > 0;) {
-		size_t len = voting_length(rw, base + i);
-
-		covering[i] = NONE;
-		if (len && base + i + len > off)
-			covering[i] = (uint8_t)(off - base - i);
-		else if (len)
-			covering[i] = covering[i + len];
-	}
+	for (size_t i = 0; i <= off - base; i++)
+		covering[i] = UNKNOWN;
 	for (size_t i = 0; i <= off - base; i++) {
 		/* The first byte of a region is a start, if anything is. */
 		unsigned int weight = base + i == 0 ? SYNC_BYTES : 1;
+		uint8_t end;
 
-		if (covering[i] == NONE || (base + i && off - base - i < SYNC_BYTES))
+		if (base + i && off - base - i < SYNC_BYTES)
+			break;
+		end = follow(rw, base, off, i, covering);
+		if (end == NONE)
 			continue;
-		tally[covering[i]] = (uint8_t)(tally[covering[i]] + weight);
+		tally[end] = (uint8_t)(tally[end] + weight);
 		votes.all += weight;
+		votes.far += base + i == 0 || i < FAR_BYTES;
 	}
 	for (uint8_t i = 0; i < INSN_MAX; i++) {
 		if (tally[i] > votes.best) {
@@ -210,17 +239,14 @@ static struct votes count_votes(const struct rewrite *rw, size_t off, size_t win
 
 /*
  * rw_covering - the instruction that the byte at off belongs to
- * Used for the rare hits, so thorough: a third of a wide window must have
- * arrived, which constants in the text hardly ever do.
+ * Used for the rare hits, so thorough: chains must have come all the way from
+ * the far end of the window, which they hardly ever do through constants.
  */
 bool rw_covering(const struct rewrite *rw, size_t off, struct rw_insn *insn)
 {
 	struct votes votes = count_votes(rw, off, WINDOW);
-	size_t starts = off < WINDOW ? off : WINDOW;
 
-	if (votes.best * 4 < votes.all * 3 || votes.best < 2)
-		return false;
-	if (starts > SYNC_BYTES && votes.all * 3 < starts - SYNC_BYTES)
+	if (votes.best * 4 < votes.all * 3 || votes.best < MIN_VOTES || !votes.far)
 		return false;
 	return rw_decode(rw, off - votes.back, insn);
 }
@@ -235,7 +261,7 @@ bool rw_is_start(const struct rewrite *rw, size_t off)
 
 	if (votes.best < 4 || votes.best != votes.all)
 		votes = count_votes(rw, off, WINDOW);
-	return votes.best >= 2 && votes.best * 4 >= votes.all * 3 && votes.back == 0;
+	return votes.best >= MIN_VOTES && votes.best * 4 >= votes.all * 3 && votes.back == 0;
 }
 
 /* rw_flows_on - is what follows from off on plausible until flow ends? */
@@ -251,4 +277,38 @@ bool rw_flows_on(const struct rewrite *rw, size_t off)
 		off += insn.len;
 	}
 	return true;
+}
+
+static bool is_short_branch(uint8_t opcode)
+{
+	return opcode == 0xeb || (opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0;
+}
+
+/*
+ * rw_is_target - does a direct branch lead to a byte of [from, to) ?
+ * Long ones are looked for at every byte, which errs on the safe side.
+ */
+bool rw_is_target(const struct rewrite *rw, size_t from, size_t to)
+{
+	const uint8_t *text = rw->text;
+	size_t near = from < 128 ? 0 : from - 128;
+
+	for (size_t i = 1; i + 4 <= rw->len; i++) {
+		uint32_t rel;
+
+		__builtin_memcpy(&rel, text + i, sizeof(rel));
+		if (i + 4 + (size_t)(int64_t)(int32_t)rel - from >= to - from)
+			continue;
+		if ((text[i - 1] & 0xfe) == 0xe8)
+			return true;
+		if (i > 1 && text[i - 2] == 0x0f && (text[i - 1] & 0xf0) == 0x80)
+			return true;
+	}
+	for (size_t i = near; i + 2 <= rw->len && i < to + 128; i++) {
+		if (is_short_branch(text[i]) &&
+		    i + 2 + (size_t)(int64_t)(int8_t)text[i + 1] - from < to - from &&
+		    rw_is_start(rw, i))
+			return true;
+	}
+	return false;
 }

@@ -11,6 +11,8 @@
 #include "rewrite_internal.h"
 
 #define INT3 0xcc
+#define RM_SIB 4
+#define RSP 4
 
 static void put_at(uint8_t *p, uint64_t value, size_t n)
 {
@@ -90,6 +92,49 @@ void rw_put_rel32(struct rw_slot *slot, uint64_t target)
 	rw_put_u32(slot, rel);
 }
 
+uint64_t rw_addr_behind(const struct rw_slot *slot, const struct rw_insn *insn)
+{
+	return slot->rw->text_addr + insn->off + insn->len;
+}
+
+void rw_put_jmp(struct rw_slot *slot, uint64_t target)
+{
+	RW_PUT(slot, 0xe9);
+	rw_put_rel32(slot, target);
+}
+
+/*
+ * rw_put_operand - ModRM, SIB and displacement of insn's memory operand with another register
+ * field, when rsp has moved down by rsp_moved. All displacements become 32 bits
+ * and nothing may follow them in the new instruction.
+ */
+void rw_put_operand(struct rw_slot *slot, const struct rw_insn *insn, uint8_t reg,
+		    uint32_t rsp_moved)
+{
+	uint8_t mod = insn->modrm >> 6, rm = insn->modrm & 7;
+	uint32_t disp = (uint32_t)insn->disp;
+	uint8_t field = (uint8_t)(reg << 3);
+
+	if (insn->is_rip_rel) {
+		uint64_t target = rw_addr_behind(slot, insn) + (uint64_t)insn->disp;
+
+		RW_PUT(slot, (uint8_t)(0x05 | field));
+		rw_put_rel32(slot, target);
+		return;
+	}
+	if (rm != RM_SIB) {
+		RW_PUT(slot, (uint8_t)(0x80 | field | rm));
+		rw_put_u32(slot, disp);
+		return;
+	}
+	if ((insn->sib & 7) == RSP && !(insn->rex & REX_B))
+		disp += rsp_moved;
+	/* mod 0 with base 5 means no base: must stay mod 0 */
+	mod = mod == 0 && (insn->sib & 7) == 5 ? 0 : 0x80;
+	RW_PUT(slot, (uint8_t)(mod | field | RM_SIB), insn->sib);
+	rw_put_u32(slot, disp);
+}
+
 /* Is there a hit that touches a byte of [start, end) ? */
 bool rw_has_hit(const uint8_t *buf, size_t len, size_t start, size_t end)
 {
@@ -137,7 +182,8 @@ bool rw_divert(struct rewrite *rw, const struct rw_insn *insn, enum rw_patch pat
 		return false;
 	__builtin_memcpy(before, site, insn->len);
 	for (size_t i = 0; i < sizeof(skips) / sizeof(skips[0]); i++) {
-		struct rw_slot slot = {.rw = rw, .pos = start + skips[i]};
+		struct rw_slot slot = {
+			.rw = rw, .pos = start + skips[i], .attempt = (unsigned int)i};
 		size_t entry = slot.pos;
 
 		if (entry + TRAMP_EDGE > rw->tramp_cap)

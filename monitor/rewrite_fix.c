@@ -9,85 +9,82 @@
  */
 #include "rewrite_internal.h"
 
-#define RED_ZONE_SKIP 0x100
-/* From the pushes in xrstor_body on, the program's rsp is this far up. */
-#define XRSTOR_RSP (RED_ZONE_SKIP + 16)
-#define REX_R 4
-#define REX_X 2
-#define REX_B 1
-#define RM_SIB 4
-#define RSP 4
-
-static uint64_t addr_behind(const struct rw_slot *slot, const struct rw_insn *insn)
-{
-	return slot->rw->text_addr + insn->off + insn->len;
-}
-
-static void put_jmp(struct rw_slot *slot, uint64_t target)
-{
-	RW_PUT(slot, 0xe9);
-	rw_put_rel32(slot, target);
-}
-
-/*
- * ModRM, SIB and displacement of insn's memory operand with another register
- * field, when rsp has moved down by rsp_moved. All displacements become 32 bits.
- */
-static void put_operand(struct rw_slot *slot, const struct rw_insn *insn, uint8_t reg,
-			uint32_t rsp_moved, uint8_t bytes_behind)
-{
-	uint8_t mod = insn->modrm >> 6, rm = insn->modrm & 7;
-	uint32_t disp = (uint32_t)insn->disp;
-	uint8_t field = (uint8_t)(reg << 3);
-
-	if (insn->is_rip_rel) {
-		uint64_t target = addr_behind(slot, insn) + (uint64_t)insn->disp;
-
-		RW_PUT(slot, (uint8_t)(0x05 | field));
-		rw_put_rel32(slot, target - bytes_behind);
-		return;
-	}
-	if (rm != RM_SIB) {
-		RW_PUT(slot, (uint8_t)(0x80 | field | rm));
-		rw_put_u32(slot, disp);
-		return;
-	}
-	if ((insn->sib & 7) == RSP && !(insn->rex & REX_B))
-		disp += rsp_moved;
-	/* mod 0 with base 5 means no base: must stay mod 0 */
-	mod = mod == 0 && (insn->sib & 7) == 5 ? 0 : 0x80;
-	RW_PUT(slot, (uint8_t)(mod | field | RM_SIB), insn->sib);
-	rw_put_u32(slot, disp);
-}
+/* From the pushes in put_xrstor on, the program's rsp is this far up. */
+#define XRSTOR_RSP (RW_RED_ZONE_SKIP + 16)
 
 /*
  * XRSTOR through the gate's only one: rcx takes the area's address, edx:eax
  * is the mask already; the stub clobbers rax, rcx, rdx and flags.
  */
-static void xrstor_body(struct rw_slot *slot, const struct rw_insn *insn)
+static void put_xrstor(struct rw_slot *slot, const struct rw_insn *insn)
 {
-	uint64_t lit = slot->rw->tramp_addr + TRAMP_LIT_XRSTOR;
-
 	RW_PUT(slot, 0x48, 0x8d, 0xa4, 0x24); /* lea -0x100(%rsp),%rsp */
-	rw_put_u32(slot, -(uint32_t)RED_ZONE_SKIP);
+	rw_put_u32(slot, -(uint32_t)RW_RED_ZONE_SKIP);
 	RW_PUT(slot, 0x9c, 0x51); /* pushfq; push %rcx */
 	RW_PUT(slot, (uint8_t)(0x48 | (insn->rex & (REX_X | REX_B))), 0x8d);
-	put_operand(slot, insn, 1, XRSTOR_RSP, 0); /* lea area,%rcx */
+	rw_put_operand(slot, insn, 1, XRSTOR_RSP); /* lea area,%rcx */
 	RW_PUT(slot, 0x50, 0x52, 0xff, 0x15);	   /* push %rax; push %rdx; call *lit(%rip) */
-	rw_put_rel32(slot, lit);
+	rw_put_rel32(slot, slot->rw->tramp_addr + TRAMP_LIT_XRSTOR);
 	RW_PUT(slot, 0x5a, 0x58, 0x59, 0x9d); /* pop %rdx; %rax; %rcx; popfq */
 	RW_PUT(slot, 0x48, 0x8d, 0xa4, 0x24); /* lea 0x100(%rsp),%rsp */
-	rw_put_u32(slot, RED_ZONE_SKIP);
-	put_jmp(slot, addr_behind(slot, insn));
+	rw_put_u32(slot, RW_RED_ZONE_SKIP);
 }
 
+/* A copy of an instruction that may stand anywhere but for its disp32. */
+static void put_moved(struct rw_slot *slot, const struct rw_insn *insn)
+{
+	const uint8_t *p = slot->rw->text + insn->off;
+	uint8_t behind;
+
+	if (!insn->is_rip_rel) {
+		rw_put(slot, p, insn->len);
+		return;
+	}
+	behind = (uint8_t)(insn->len - insn->disp_at - 4);
+	rw_put(slot, p, insn->disp_at);
+	rw_put_rel32(slot, rw_addr_behind(slot, insn) + (uint64_t)insn->disp - behind);
+	rw_put(slot, p + insn->disp_at + 4, behind);
+}
+
+/* insn: the XRSTOR and whatever must move along to make room for a jump. */
+static void xrstor_body(struct rw_slot *slot, const struct rw_insn *group)
+{
+	size_t end = group->off + group->len;
+	struct rw_insn insn;
+
+	for (size_t off = group->off; off < end; off += insn.len) {
+		if (!rw_decode(slot->rw, off, &insn)) {
+			slot->bad = true;
+			return;
+		}
+		if (off == group->off)
+			put_xrstor(slot, &insn);
+		else
+			put_moved(slot, &insn);
+	}
+	rw_put_jmp(slot, rw_addr_behind(slot, group));
+}
+
+/*
+ * Where XRSTOR is shorter than a jump, whole instructions behind it move too.
+ * They keep their meaning anywhere, and no direct branch leads to them; an
+ * indirect one to the middle of a save-and-restore sequence is not plausible.
+ */
 static const char *fix_xrstor(struct rewrite *rw, const struct rw_insn *insn)
 {
+	struct rw_insn group = *insn, next;
+
 	if (!insn->is_plain)
 		return "XRSTOR with a prefix";
-	if (insn->len < 5)
-		return "XRSTOR shorter than a jump";
-	if (!rw_divert(rw, insn, RW_JMP, xrstor_body))
+	while (group.len < 5) {
+		if (!rw_decode(rw, group.off + group.len, &next) || next.is_branch ||
+		    next.ends_flow || !next.is_plausible || next.is_xrstor)
+			return "XRSTOR shorter than a jump, what follows cannot move";
+		group.len = (uint8_t)(group.len + next.len);
+	}
+	if (group.len > insn->len && rw_is_target(rw, insn->off + insn->len, group.off + group.len))
+		return "XRSTOR shorter than a jump, a branch leads behind it";
+	if (!rw_divert(rw, &group, RW_JMP, xrstor_body))
 		return "no trampoline within reach for XRSTOR";
 	return NULL;
 }
@@ -112,7 +109,7 @@ static void branch_body(struct rw_slot *slot, const struct rw_insn *insn)
 	int32_t rel;
 
 	__builtin_memcpy(&rel, slot->rw->text + insn->off + insn->rel_at, sizeof(rel));
-	put_jmp(slot, addr_behind(slot, insn) + (uint64_t)(int64_t)rel);
+	rw_put_jmp(slot, rw_addr_behind(slot, insn) + (uint64_t)(int64_t)rel);
 }
 
 static const char *fix_branch(struct rewrite *rw, const struct rw_insn *insn)
@@ -124,24 +121,18 @@ static const char *fix_branch(struct rewrite *rw, const struct rw_insn *insn)
 	return NULL;
 }
 
-/* The same instruction with its RIP-relative displacement counted from here. */
-static void rip_body(struct rw_slot *slot, const struct rw_insn *insn)
+static void moved_body(struct rw_slot *slot, const struct rw_insn *insn)
 {
-	const uint8_t *p = slot->rw->text + insn->off;
-	uint8_t behind = (uint8_t)(insn->len - insn->disp_at - 4);
-
-	rw_put(slot, p, insn->disp_at);
-	rw_put_rel32(slot, addr_behind(slot, insn) + (uint64_t)insn->disp - behind);
-	rw_put(slot, p + insn->disp_at + 4, behind);
+	put_moved(slot, insn);
 	if (!insn->ends_flow)
-		put_jmp(slot, addr_behind(slot, insn));
+		rw_put_jmp(slot, rw_addr_behind(slot, insn));
 }
 
 /* call *disp(%rip) becomes a call of the same length to a jmp *disp(%rip). */
 static void indirect_call_body(struct rw_slot *slot, const struct rw_insn *insn)
 {
 	RW_PUT(slot, 0xff, 0x25);
-	rw_put_rel32(slot, addr_behind(slot, insn) + (uint64_t)insn->disp);
+	rw_put_rel32(slot, rw_addr_behind(slot, insn) + (uint64_t)insn->disp);
 }
 
 static const char *fix_rip_relative(struct rewrite *rw, const struct rw_insn *insn)
@@ -154,36 +145,21 @@ static const char *fix_rip_relative(struct rewrite *rw, const struct rw_insn *in
 	else if (insn->is_branch && !insn->ends_flow)
 		return "in an unusual branch";
 	else
-		ok = rw_divert(rw, insn, RW_JMP, rip_body);
+		ok = rw_divert(rw, insn, RW_JMP, moved_body);
 	return ok ? NULL : "no trampoline within reach for a RIP-relative operand";
-}
-
-/* mov $imm,%reg: the bytes reversed, then swapped back; BSWAP keeps flags. */
-static void mov_imm_body(struct rw_slot *slot, const struct rw_insn *insn)
-{
-	const uint8_t *p = slot->rw->text + insn->off;
-
-	rw_put(slot, p, insn->imm_at);
-	for (uint8_t i = insn->imm_len; i-- > 0;)
-		RW_PUT(slot, p[insn->imm_at + i]);
-	if (insn->rex)
-		RW_PUT(slot, insn->rex);
-	RW_PUT(slot, 0x0f, (uint8_t)(0xc8 | (insn->opcode & 7)));
-	put_jmp(slot, addr_behind(slot, insn));
 }
 
 static const char *fix_carrier(struct rewrite *rw, const struct rw_insn *insn, size_t hit_end)
 {
-	size_t end = insn->off + insn->len;
+	const char *why = "in an instruction that has no other form here";
 
 	if (insn->rel_len && hit_end > insn->off + insn->rel_at)
 		return fix_branch(rw, insn);
-	if (insn->is_rip_rel && insn->disp_len == 4 && hit_end > insn->off + insn->disp_at)
-		return fix_rip_relative(rw, insn);
-	if (insn->map == 0 && (insn->opcode & 0xf8) == 0xb8 && insn->is_plain &&
-	    insn->imm_len >= 4 && hit_end <= end)
-		return rw_divert(rw, insn, RW_JMP, mov_imm_body) ? NULL : "in a constant";
-	return "in an instruction that has no other form here";
+	if (insn->is_rip_rel && hit_end > insn->off + insn->disp_at)
+		why = fix_rip_relative(rw, insn);
+	if (why && hit_end <= insn->off + insn->len)
+		why = rw_fix_constant(rw, insn) ? NULL : why;
+	return why;
 }
 
 /* 0F at an instruction's end, add %ebp,%edi behind it: that has a twin. */

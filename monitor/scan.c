@@ -2,10 +2,11 @@
 /*
  * Zone B, pure: finds unsafe instruction encodings at every byte offset.
  *
- * Only opcode bytes are matched, never prefixes: WRPKRU and XRSTOR take most
- * of them, WRGSBASE needs an F3 that other prefixes may separate from the
- * opcode (a09). So every 0F AE D8..DF counts, and every 0F 01 EF too, whatever
- * the CPU of today makes of it. FXRSTOR (/1), LFENCE (0F AE E8) and INCSSP (a
+ * Of WRPKRU and XRSTOR only the opcode bytes are matched, whatever stands in
+ * front. WRGSBASE needs an F3, which other prefixes may separate from the
+ * opcode (a09): 0F AE D8..DF counts if an F3 is in the run of prefix bytes
+ * before it, or if that run reaches the start of the buffer, where nobody
+ * knows what is in front. FXRSTOR (/1), LFENCE (0F AE E8) and INCSSP (a
  * register form of /5) are no hits.
  *
  * Not looked for: APX's REX2 forms, which lack the 0F byte (D5 80..FF 01 EF,
@@ -69,12 +70,36 @@ static inline unsigned int classify(const uint8_t *p)
 	return 0;
 }
 
+#define MAX_PREFIXES 14 /* an instruction has 15 bytes at most */
+
+static inline bool is_prefix(uint8_t b)
+{
+	return (b & 0xf0) == 0x40 || (b & 0xe7) == 0x26 || (b & 0xfc) == 0x64 || b == 0xf0 ||
+	       b == 0xf2 || b == 0xf3;
+}
+
+/* May the 0F AE D8..DF at buf[at] have an F3 among its prefixes? */
+static bool may_have_f3(const uint8_t *buf, size_t at)
+{
+	for (size_t n = 1; n <= MAX_PREFIXES; n++) {
+		if (n > at)
+			return true;
+		if (buf[at - n] == 0xf3)
+			return true;
+		if (!is_prefix(buf[at - n]))
+			return false;
+	}
+	return false;
+}
+
 /* scan_next for starts in [from, end); Pre: end + 2 <= length of buf. */
 static bool scan_slow(const uint8_t *buf, size_t from, size_t end, struct scan_hit *hit)
 {
 	for (size_t i = from; i < end; i++) {
 		unsigned int kind = classify(buf + i);
 
+		if (kind == SCAN_WRGSBASE && !may_have_f3(buf, i))
+			kind = 0;
 		if (kind) {
 			hit->off = i;
 			hit->kind = (enum scan_kind)kind;
@@ -129,7 +154,8 @@ size_t scan_next_syscall(const uint8_t *buf, size_t len, size_t from)
 			const uint8_t *p = buf + i;
 
 			if (!(syscall_candidates(p) | syscall_candidates(p + WORD) |
-			      syscall_candidates(p + 2 * WORD) | syscall_candidates(p + 3 * WORD))) {
+			      syscall_candidates(p + 2 * WORD) |
+			      syscall_candidates(p + 3 * WORD))) {
 				i += BLOCK;
 				continue;
 			}

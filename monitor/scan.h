@@ -15,7 +15,7 @@
 enum scan_kind {
 	SCAN_WRPKRU = 1,   /* 0F 01 EF, whatever stands in front */
 	SCAN_XRSTOR = 2,   /* 0F AE /5 with a memory operand */
-	SCAN_WRGSBASE = 3, /* 0F AE D8..DF, with or without F3 (a09) */
+	SCAN_WRGSBASE = 3, /* 0F AE D8..DF with an F3 among the prefixes (a09) */
 };
 
 struct scan_hit {

@@ -2,26 +2,26 @@
 /*
  * Zone B: makes executable memory, the only code that does (idea 4).
  *
- * Bytes are copied into the arena's work window, rewritten and checked there,
- * put into a memfd that is then sealed against every change, compared with the
- * window once more if another thread could have touched it in between, and
- * mapped by one call. Nothing is ever vetted through a mapping that could be
- * replaced, and no page that the program could write becomes executable.
+ * With several threads, bytes are copied into the arena's work window,
+ * rewritten and checked there, put into an object that nobody can change
+ * (execobj.c) and mapped by one call. Nothing is ever vetted through a mapping
+ * that another thread could replace, and no page that the program could write,
+ * or have pinned, becomes executable.
  */
-#include <linux/memfd.h>
 #include <linux/mman.h>
+#include <linux/prctl.h>
 
 #include "execmap.h"
+#include "execobj.h"
+#include "fd.h"
 #include "monitor.h"
 #include "rewrite.h"
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#ifndef MFD_EXEC /* linux/memfd.h of 6.3 and later */
-#define MFD_EXEC 0x10u
-#endif
+#define WINDOW_KEEP (1u << 20) /* bytes of the window that may stay in memory */
 #define TRAMPOLINE_REACH 0x78000000ul
 #define PROBE_STEP 0x10000ul
 #define PROBE_TRIES 512
+#define LARGE_TEXT (64u << 10) /* bytes */
 
 static struct execmap execmap;
 static struct lock vet_lock;
@@ -110,71 +110,6 @@ static bool bad_seam(uint64_t addr, const uint8_t *text, uint64_t len)
 	       !copy_in(edge, UADDR(addr + len), 2) && scan_seam(text + len - 2, edge);
 }
 
-static long write_all(const uint8_t *src, uint64_t len, uint64_t off)
-{
-	while (len) {
-		long n = MON4(__NR_pwrite64, RFD_VET, src, len, off);
-
-		if (n == -EINTR)
-			continue;
-		if (n <= 0)
-			return n ? n : -EIO;
-		src += n;
-		off += (uint64_t)n;
-		len -= (uint64_t)n;
-	}
-	return 0;
-}
-
-/* Reads the sealed memfd back: is it what the window holds? */
-static bool unchanged(const uint8_t *src, uint64_t len)
-{
-	uint8_t buf[2048];
-	uint64_t off = 0;
-
-	while (off < len) {
-		uint64_t want = len - off < sizeof(buf) ? len - off : sizeof(buf);
-		long n = MON4(__NR_pread64, RFD_VET, buf, want, off);
-
-		if (n == -EINTR)
-			continue;
-		if (n <= 0 || memcmp(buf, src + off, (size_t)n))
-			return false;
-		off += (uint64_t)n;
-	}
-	return true;
-}
-
-static void release_vet_fd(void)
-{
-	/* The number stays occupied: a copy of the binary's O_PATH descriptor. */
-	if (MON3(__NR_dup3, RFD_SELF, RFD_VET, 0) != RFD_VET)
-		die(DIE_SETUP, RFD_VET);
-}
-
-/* The window's bytes as an immutable object on RFD_VET. */
-static long make_object(struct priv *p, const uint8_t *src, uint64_t len, const char *name)
-{
-	long fd = MON2(__NR_memfd_create, name, MFD_ALLOW_SEALING | MFD_CLOEXEC | MFD_EXEC), ret;
-
-	if (fd == -EINVAL) /* older than 6.3 */
-		fd = MON2(__NR_memfd_create, name, MFD_ALLOW_SEALING | MFD_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	ret = MON3(__NR_dup3, fd, RFD_VET, O_CLOEXEC);
-	(void)MON1(__NR_close, fd);
-	if (ret != RFD_VET)
-		return ret < 0 ? ret : -EIO;
-	ret = write_all(src, len, 0);
-	if (!ret)
-		ret = MON3(__NR_fcntl, RFD_VET, F_ADD_SEALS, SEALS);
-	if (!ret && (MON2(__NR_fcntl, RFD_VET, F_GET_SEALS) & SEALS) != SEALS)
-		ret = -EACCES;
-	if (!ret && p && !single_threaded(p) && !unchanged(src, len))
-		ret = -EACCES;
-	return ret;
-}
-
 static void explain(struct line *why, const struct rewrite *rw, uint64_t file_off)
 {
 	if (!why)
@@ -204,71 +139,129 @@ static long map_object(uint64_t addr, uint64_t len, uint64_t tramp, uint64_t tra
 	return ret < 0 ? ret : 0;
 }
 
+/* Rewrites rw->text, with trampolines in `room` bytes at rw->tramp. */
+static long make_safe(struct rewrite *rw, const struct exec_source *src, struct line *why)
+{
+	if (rewrite_text(rw)) {
+		explain(why, rw, src->off);
+		return -EACCES;
+	}
+	if (bad_seam(rw->text_addr, rw->text, rw->len)) {
+		if (why)
+			line_str(why, "an unsafe instruction across the border to its neighbour");
+		return -EACCES;
+	}
+	/* Before it is executable: the map must never know too little. */
+	if (execmap_add(&execmap, rw->text_addr, rw->text_addr + rw->len) ||
+	    (rw->tramp_cap &&
+	     execmap_add(&execmap, rw->tramp_addr, rw->tramp_addr + rw->tramp_cap)))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Finds room for trampolines; without any, sites trap and hits may be refused. */
+static void want_trampolines(struct rewrite *rw)
+{
+	uint64_t need;
+
+	rw->bind_bitmap = boot.bind_bitmap;
+	rw->bind_count = sizeof(boot.bind_bitmap) * 8;
+	/* A large text costs a pass to count exactly: give it plenty instead. */
+	need = page_up(rw->len > LARGE_TEXT ? rw->len / 64 : rewrite_need(rw));
+	if (need)
+		rw->tramp_addr = place_trampolines(rw->text_addr, rw->len, need);
+	rw->tramp_cap = rw->tramp_addr ? need : 0;
+}
+
+/*
+ * With one thread nobody else can touch the program's memory meanwhile: fresh
+ * pages are filled and rewritten in place, then made executable.
+ */
+static long vet_in_place(struct rewrite *rw, const struct exec_source *src, const char *name,
+			 struct line *why)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE;
+	uint64_t addr = rw->text_addr, len = rw->len;
+	long ret = MON6(__NR_mmap, addr, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	if (ret < 0)
+		return ret;
+	rw->text = (uint8_t *)addr;
+	ret = fill(rw->text, len, src, addr);
+	if (ret)
+		return ret;
+	want_trampolines(rw);
+	if (rw->tramp_cap) {
+		ret = MON6(__NR_mmap, rw->tramp_addr, rw->tramp_cap, PROT_READ | PROT_WRITE, flags,
+			   -1, 0);
+		if (ret < 0)
+			return ret;
+		rw->tramp = (uint8_t *)rw->tramp_addr;
+	}
+	ret = make_safe(rw, src, why);
+	if (!ret && rw->tramp_cap)
+		ret = MON3(__NR_mprotect, rw->tramp_addr, rw->tramp_cap, PROT_READ | PROT_EXEC);
+	if (!ret)
+		ret = MON3(__NR_mprotect, addr, len, PROT_READ | PROT_EXEC);
+	/* For /proc/self/maps; a kernel without the option shows no name. */
+	(void)MON5(__NR_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, addr, len, name);
+	return ret;
+}
+
+/* With several threads: by way of the window and an immutable object. */
+static long vet_by_object(struct priv *p, struct rewrite *rw, const struct exec_source *src,
+			  const char *name, struct line *why)
+{
+	long ret;
+
+	rw->text = (uint8_t *)boot.window;
+	ret = fill(rw->text, rw->len, src, rw->text_addr);
+	if (ret)
+		return ret;
+	want_trampolines(rw);
+	if (rw->len + rw->tramp_cap > boot.window_size)
+		return -ENOMEM;
+	rw->tramp = rw->text + rw->len;
+	ret = make_safe(rw, src, why);
+	if (!ret)
+		ret = object_make(p, rw->text, rw->len + rw->tramp_cap, name);
+	if (!ret)
+		ret = map_object(rw->text_addr, rw->len, rw->tramp_addr, rw->tramp_cap);
+	object_release();
+	if (rw->len > WINDOW_KEEP)
+		(void)MON3(__NR_madvise, boot.window, rw->len + rw->tramp_cap, MADV_DONTNEED);
+	return ret;
+}
+
 static long vet_and_map(struct priv *p, uint64_t addr, uint64_t len, const struct exec_source *src,
 			const char *name, struct line *why)
 {
 	const struct rewrite_gates gates = {GATE(gate_call), GATE(gate_xrstor)};
-	uint8_t *win = (uint8_t *)boot.window;
-	struct rewrite rw = {.text = win, .len = len, .text_addr = addr};
-	uint64_t need;
-	long ret = fill(win, len, src, addr);
+	struct rewrite rw = {.len = len, .text_addr = addr, .gates = &gates};
+	long ret;
 
-	if (ret)
-		return ret;
-	rw.gates = &gates;
-	rw.bind_bitmap = boot.bind_bitmap;
-	rw.bind_count = sizeof(boot.bind_bitmap) * 8;
-	need = page_up(rewrite_need(&rw));
-	if (len + need > boot.window_size)
-		need = 0;
-	rw.tramp = win + len;
-	rw.tramp_cap = need;
-	if (need)
-		rw.tramp_addr = place_trampolines(addr, len, need);
-	if (!rw.tramp_addr)
-		rw.tramp_cap = 0;
-	if (rewrite_text(&rw)) {
-		explain(why, &rw, src->off);
-		ret = -EACCES;
-	} else if (bad_seam(addr, win, len)) {
-		if (why)
-			line_str(why, "an unsafe instruction across the border to its neighbour");
-		ret = -EACCES;
-	}
-	if (!ret)
-		ret = make_object(p, win, len + rw.tramp_cap, name);
-	if (!ret && (execmap_add(&execmap, addr, addr + len) ||
-		     (rw.tramp_cap &&
-		      execmap_add(&execmap, rw.tramp_addr, rw.tramp_addr + rw.tramp_cap))))
-		ret = -ENOMEM;
-	if (!ret)
-		ret = map_object(addr, len, rw.tramp_addr, rw.tramp_cap);
-	release_vet_fd();
+	if (src->fd >= 0 && (!p || single_threaded(p)))
+		ret = vet_in_place(&rw, src, name, why);
+	else
+		ret = vet_by_object(p, &rw, src, name, why);
 	if (ret && rw.tramp_addr)
-		(void)MON2(__NR_munmap, rw.tramp_addr, need);
+		(void)MON2(__NR_munmap, rw.tramp_addr, rw.tramp_cap);
 	if (!ret)
 		stats_vetted(len, rw.stats.sites_bound, rw.stats.sites_left, rw.stats.hits_patched);
-	if (len > 1 << 20) /* keep the window's memory small */
-		(void)MON3(__NR_madvise, win, page_up(len + need), 4 /* MADV_DONTNEED */);
 	return ret;
 }
 
 /* Last part of the descriptor's path, for /proc/self/maps. */
 static void object_name(int fd, char name[64])
 {
-	char link[] = "self/fd/0000000000", path[512];
-	int i = (int)sizeof(link) - 2, v = fd;
+	char link[FD_LINK_SIZE], path[512];
 	long n;
+	int i;
 
 	memcpy(name, "endorun", 8);
 	if (fd < 0)
 		return;
-	for (; i >= 8; i--, v /= 10)
-		link[i] = (char)('0' + v % 10);
-	/* procfs does not take leading zeros. */
-	for (i = 8; link[i] == '0' && link[i + 1]; i++)
-		;
-	memmove(link + 8, link + i, sizeof(link) - (size_t)i);
+	fd_link(link, fd);
 	n = MON4(__NR_readlinkat, RFD_PROC, link, path, sizeof(path) - 1);
 	if (n <= 0)
 		return;

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -364,6 +365,8 @@ static void search_numbers(struct prog *p)
 		unsigned label =
 			nr < SYSCALL_END ? leaf(p, &rows[nr]) : refuse(p, ENOSYS);
 
+		if (nr == __NR_exit_group && p->params->mediate_exit)
+			label = p->mediated;
 		if (count == 0 || ranges[count - 1].label != label)
 			ranges[count++] = (struct range){ nr, label };
 	}

@@ -10,6 +10,7 @@
 #ifndef ENDORUN_FILTER_H
 #define ENDORUN_FILTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct filter_params {
 	uint32_t rfd_base; /* the reserved descriptors */
 	uint32_t rfd_count;
 	uint16_t trap_data; /* SECCOMP_RET_DATA of a trapped call */
+	bool mediate_exit;  /* exit_group too: --stats prints its counts then */
 };
 
 /* The parameters of monitor/layout.h, which has to be included for it. */

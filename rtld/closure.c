@@ -204,15 +204,16 @@ static const char *preload(struct closure *c, const char *list, const char *from
 static const char *preload_all(struct closure *c, char *const *envp, bool is_secure)
 {
 	const char *why = NULL;
-	char *text;
+	char *text, *hash;
 
 	if (!is_secure)
 		why = preload(c, get_env(envp, "LD_PRELOAD"), "LD_PRELOAD");
 	if (why || c->search.is_musl)
 		return why;
 	text = read_text("/etc/ld.so.preload");
-	for (char *p = text; p && (p = strchr(p, '#')); ) /* comments, up to the line's end */
-		memset(p, ' ', strcspn(p, "\n"));
+	hash = text ? strchr(text, '#') : NULL;
+	for (; hash; hash = strchr(hash, '#')) /* comments, up to the line's end */
+		memset(hash, ' ', strcspn(hash, "\n"));
 	why = preload(c, text, "/etc/ld.so.preload");
 	free(text);
 	return why;

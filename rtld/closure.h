@@ -20,11 +20,11 @@
 
 struct closure_lib {
 	struct closure_lib *next;
-	char *path;	 /* what the dynamic linker would open */
-	char *name;	 /* by which it was needed first */
-	char *error;	 /* NULL, or why it cannot be loaded: "path: why; what to do" */
-	int fd;		 /* open for reading, or -1 once the caller has closed it */
-	bool is_interp;	 /* the dynamic linker itself */
+	char *path;	/* what the dynamic linker would open */
+	char *name;	/* by which it was needed first */
+	char *error;	/* NULL, or why it cannot be loaded: "path: why; what to do" */
+	int fd;		/* open for reading, or -1 once the caller has closed it */
+	bool is_interp; /* the dynamic linker itself */
 	dev_t dev;
 	ino_t ino;
 	struct dynamic dyn;

@@ -127,8 +127,10 @@ static int check_ident(struct elf_plan *plan, const char *path, const Elf64_Ehdr
 	if (e->e_ident[EI_DATA] != ELFDATA2LSB)
 		return fail(plan, path, "big-endian ELF file; endorun needs an x86-64 build");
 	if (e->e_machine != EM_X86_64) /* at the same place in both classes */
-		return fail(plan, path, "built for %s (ELF machine %u); endorun needs an x86-64 "
-			    "build", machine_name(e->e_machine), e->e_machine);
+		return fail(plan, path,
+			    "built for %s (ELF machine %u); endorun needs an x86-64 "
+			    "build",
+			    machine_name(e->e_machine), e->e_machine);
 	if (e->e_ident[EI_CLASS] != ELFCLASS64)
 		return fail(plan, path, "32-bit ELF class (x32); endorun needs a 64-bit build");
 	if (e->e_ident[EI_VERSION] != EV_CURRENT)
@@ -156,7 +158,8 @@ static int check_header(struct elf_plan *plan, const char *path, enum elf_role r
 			    ELF_PHNUM_MAX);
 	if (__builtin_add_overflow(e->e_phoff, (uint64_t)e->e_phnum * sizeof(Elf64_Phdr), &end) ||
 	    end > plan->file_size)
-		return fail(plan, path, "program headers beyond the end of the file; it is "
+		return fail(plan, path,
+			    "program headers beyond the end of the file; it is "
 			    "truncated");
 	return 0;
 }
@@ -173,8 +176,8 @@ static int read_image(struct elf_plan *plan, int fd, const char *path, enum elf_
 		return fail(plan, path, "not a regular file; name an ELF file");
 	plan->file_size = (uint64_t)st.st_size;
 	if (plan->file_size < sizeof(img->ehdr))
-		return fail(plan, path, "%s", plan->file_size ? "too short for an ELF file"
-							       : "the file is empty");
+		return fail(plan, path, "%s",
+			    plan->file_size ? "too short for an ELF file" : "the file is empty");
 	if (!elf_read(fd, &img->ehdr, sizeof(img->ehdr), 0))
 		return fail(plan, path, "cannot be read: %s", strerror(errno));
 	if (check_ident(plan, path, &img->ehdr) || check_header(plan, path, role, &img->ehdr))
@@ -221,27 +224,38 @@ static int check_load(struct elf_plan *plan, const char *path, unsigned int i)
 	uint64_t end, mem_end;
 
 	if (p->p_filesz > p->p_memsz)
-		return fail(plan, path, "segment %u is larger in the file than in memory; the "
-			    "file is damaged", i);
+		return fail(plan, path,
+			    "segment %u is larger in the file than in memory; the "
+			    "file is damaged",
+			    i);
 	if (__builtin_add_overflow(p->p_offset, p->p_filesz, &end) || end > plan->file_size)
-		return fail(plan, path, "segment %u ends beyond the end of the file; it is "
-			    "truncated", i);
+		return fail(plan, path,
+			    "segment %u ends beyond the end of the file; it is "
+			    "truncated",
+			    i);
 	if (__builtin_add_overflow(p->p_vaddr, p->p_memsz, &mem_end) || mem_end > GATE_GUARD)
-		return fail(plan, path, "segment %u at %#lx is above the program's address "
-			    "space; link it lower", i, (unsigned long)p->p_vaddr);
+		return fail(plan, path,
+			    "segment %u at %#lx is above the program's address "
+			    "space; link it lower",
+			    i, (unsigned long)p->p_vaddr);
 	if ((p->p_vaddr ^ p->p_offset) & (PAGE_SIZE - 1))
-		return fail(plan, path, "segment %u: address %#lx and offset %#lx differ modulo "
-			    "the page size; link it with page alignment", i,
-			    (unsigned long)p->p_vaddr, (unsigned long)p->p_offset);
+		return fail(plan, path,
+			    "segment %u: address %#lx and offset %#lx differ modulo "
+			    "the page size; link it with page alignment",
+			    i, (unsigned long)p->p_vaddr, (unsigned long)p->p_offset);
 	if (p->p_align & (p->p_align - 1))
-		return fail(plan, path, "segment %u: alignment %#lx is no power of two; the file "
-			    "is damaged", i, (unsigned long)p->p_align);
+		return fail(plan, path,
+			    "segment %u: alignment %#lx is no power of two; the file "
+			    "is damaged",
+			    i, (unsigned long)p->p_align);
 	if (p->p_align > ELF_ALIGN_MAX)
 		return fail(plan, path, "segment %u: alignment %#lx; endorun takes up to %#lx", i,
 			    (unsigned long)p->p_align, (unsigned long)ELF_ALIGN_MAX);
 	if ((p->p_flags & (PF_W | PF_X)) == (PF_W | PF_X))
-		return fail(plan, path, "segment %u is writable and executable; link it without "
-			    "-N, or with -z separate-code", i);
+		return fail(plan, path,
+			    "segment %u is writable and executable; link it without "
+			    "-N, or with -z separate-code",
+			    i);
 	return 0;
 }
 
@@ -262,8 +276,10 @@ static int check_loads(struct elf_plan *plan, const char *path)
 		if (!p->p_memsz)
 			continue;
 		if (any && p->p_vaddr < last_end)
-			return fail(plan, path, "segment %u overlaps the one before it, or is out "
-				    "of order; the file is damaged", i);
+			return fail(plan, path,
+				    "segment %u overlaps the one before it, or is out "
+				    "of order; the file is damaged",
+				    i);
 		if (!any)
 			plan->lo = page_down(p->p_vaddr);
 		any = true;
@@ -286,9 +302,11 @@ static int check_reserved(struct elf_plan *plan, const char *path)
 		return 0;
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
 		if (plan->lo < reserved[i].hi && plan->hi > reserved[i].lo)
-			return fail(plan, path, "linked at %#lx to %#lx, over %s; link it as PIE, "
-				    "or elsewhere", (unsigned long)plan->lo,
-				    (unsigned long)plan->hi, reserved[i].what);
+			return fail(plan, path,
+				    "linked at %#lx to %#lx, over %s; link it as PIE, "
+				    "or elsewhere",
+				    (unsigned long)plan->lo, (unsigned long)plan->hi,
+				    reserved[i].what);
 	return 0;
 }
 
@@ -311,7 +329,8 @@ static int read_interp(struct elf_plan *plan, int fd, const char *path, const El
 static int read_dynamic(struct elf_plan *plan, const char *path, const Elf64_Phdr *p)
 {
 	if (!elf_file_offset(plan, p->p_vaddr, p->p_filesz, &plan->dynamic_off))
-		return fail(plan, path, "PT_DYNAMIC is not in a loaded segment; the file is "
+		return fail(plan, path,
+			    "PT_DYNAMIC is not in a loaded segment; the file is "
 			    "damaged");
 	plan->dynamic_size = p->p_filesz;
 	plan->has_dynamic = true;
@@ -332,7 +351,8 @@ static int read_others(struct elf_plan *plan, int fd, const char *path, enum elf
 				return -1;
 		} else if (p->p_type == PT_GNU_STACK) {
 			if (p->p_flags & PF_X)
-				return fail(plan, path, "asks for an executable stack; clear it "
+				return fail(plan, path,
+					    "asks for an executable stack; clear it "
 					    "with: execstack -c, or link with -z noexecstack");
 			plan->has_stack = true;
 		}

@@ -14,10 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ELF_PHNUM_MAX 128		/* program headers */
+#define ELF_PHNUM_MAX 128		 /* program headers */
 #define ELF_SPAN_MAX (UINT64_C(1) << 32) /* bytes from the first segment to the last */
 #define ELF_ALIGN_MAX (UINT64_C(1) << 30)
-#define ELF_PATH_MAX 4096		/* of PT_INTERP, with its NUL */
+#define ELF_PATH_MAX 4096 /* of PT_INTERP, with its NUL */
 #define ELF_ERROR_MAX (ELF_PATH_MAX + 260)
 
 enum elf_role {

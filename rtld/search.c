@@ -144,7 +144,7 @@ static int search_dir(const struct search *s, const struct search_object *object
 	len = strlen(path);
 	if (len && path[len - 1] != '/')
 		path[len++] = '/'; /* an empty element is the working directory */
-	strcpy(path + len, "glibc-hwcaps");
+	memcpy(path + len, "glibc-hwcaps", sizeof("glibc-hwcaps"));
 	if (!s->is_musl && !stat(path, &st)) {
 		for (int level = s->level; level > 1 && fd < 0; level--) {
 			sub[sizeof(sub) - 3] = (char)('0' + level);
@@ -155,9 +155,8 @@ static int search_dir(const struct search *s, const struct search_object *object
 }
 
 /* A list of folders with any of the separators between them. */
-static int search_list(const struct search *s, const struct search_object *object,
-		       const char *dirs, const char *separators, const char *name,
-		       char path[ELF_PATH_MAX])
+static int search_list(const struct search *s, const struct search_object *object, const char *dirs,
+		       const char *separators, const char *name, char path[ELF_PATH_MAX])
 {
 	size_t len;
 	int fd;
@@ -189,21 +188,20 @@ static int search_cache(const struct search *s, const struct search_object *obje
 		errno = ENOENT;
 		return -1;
 	}
-	strcpy(path, found);
+	memcpy(path, found, strlen(found) + 1);
 	return open_library(path);
 }
 
 static int search_glibc(const struct search *s, const struct search_object *needed_by,
 			const char *name, char path[ELF_PATH_MAX])
 {
-	const struct search_object *o;
+	const struct search_object *o = needed_by;
 	int fd = -1;
 
 	/* DT_RUNPATH switches all DT_RPATH off, its own and the ancestors'. */
-	if (!needed_by->runpath)
-		for (o = needed_by; o && fd < 0; o = o->loader)
-			if (!o->runpath)
-				fd = search_list(s, o, o->rpath, ":", name, path);
+	for (; fd < 0 && !needed_by->runpath && o; o = o->loader)
+		if (!o->runpath)
+			fd = search_list(s, o, o->rpath, ":", name, path);
 	if (fd < 0 && !s->is_secure)
 		fd = search_list(s, program_of(needed_by), s->library_path, ":;", name, path);
 	if (fd < 0)
@@ -226,13 +224,13 @@ static int search_musl(const struct search *s, const struct search_object *neede
 	for (o = needed_by; o && fd < 0; o = o->loader)
 		fd = search_list(s, o, o->runpath ? o->runpath : o->rpath, ":\n", name, path);
 	if (fd < 0)
-		fd = search_list(s, needed_by, s->musl_path ? s->musl_path : musl_dirs, ":\n",
-				 name, path);
+		fd = search_list(s, needed_by, s->musl_path ? s->musl_path : musl_dirs, ":\n", name,
+				 path);
 	return fd;
 }
 
-int search_library(const struct search *s, const struct search_object *needed_by,
-		   const char *name, char path[ELF_PATH_MAX])
+int search_library(const struct search *s, const struct search_object *needed_by, const char *name,
+		   char path[ELF_PATH_MAX])
 {
 	char expanded[ELF_PATH_MAX];
 
@@ -241,7 +239,7 @@ int search_library(const struct search *s, const struct search_object *needed_by
 		return -1;
 	}
 	if (strchr(expanded, '/')) {
-		strcpy(path, expanded);
+		memcpy(path, expanded, sizeof(expanded));
 		return open_library(path);
 	}
 	return s->is_musl ? search_musl(s, needed_by, expanded, path)

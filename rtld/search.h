@@ -35,8 +35,8 @@ struct search_object {
  * glibc's legacy hwcaps folders (haswell, tls: gone in 2.37) are not looked at:
  * what they hold is vetted when it is mapped.
  */
-int search_library(const struct search *s, const struct search_object *needed_by,
-		   const char *name, char path[ELF_PATH_MAX]);
+int search_library(const struct search *s, const struct search_object *needed_by, const char *name,
+		   char path[ELF_PATH_MAX]);
 
 /*
  * search_expand - replace $ORIGIN, $LIB and $PLATFORM (and ${...}) in `text`

@@ -46,13 +46,14 @@ static const bool mediated[SYSCALL_END] = {
 
 struct options {
 	bool json, sites;
+	bool has_printed; /* a JSON object, so the next needs a comma */
 };
 
 struct file {
 	const char *path;
 	int fd;
 	Elf *elf;
-	const struct options *options;
+	struct options *options;
 	uint64_t end; /* behind the last segment */
 	size_t hits, unfixable;
 	struct rewrite_stats stats;
@@ -380,7 +381,8 @@ static int scan_elf(struct file *file, size_t size)
 		return -1;
 	}
 	if (file->options->json) {
-		printf("  {\"file\": ");
+		printf("%s  {\"file\": ", file->options->has_printed ? ",\n" : "");
+		file->options->has_printed = true;
 		print_json_string(file->path);
 		printf(", \"hits\": [");
 	}
@@ -401,7 +403,7 @@ static int scan_elf(struct file *file, size_t size)
 	return err;
 }
 
-static int scan_file(const char *path, const struct options *options)
+static int scan_file(const char *path, struct options *options)
 {
 	struct file file = {.path = path, .options = options};
 	struct stat st;
@@ -458,13 +460,9 @@ int main(int argc, char **argv)
 
 	if (options.json)
 		printf("[\n");
-	for (bool first = true; optind < argc; optind++) {
-		int one;
+	for (; optind < argc; optind++) {
+		int one = scan_file(argv[optind], &options);
 
-		if (options.json && !first)
-			printf(",\n");
-		one = scan_file(argv[optind], &options);
-		first = false;
 		status = one > status ? one : status;
 	}
 	if (options.json)

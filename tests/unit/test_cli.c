@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* SOURCES: loader/cli.c loader/report.c tests/unit/capture.c */
-/* LIBS: */
 /*
  * Tests: options, the single argument of a #! line, and report lines.
  */
@@ -231,7 +230,9 @@ START_TEST(escapes)
 	escape("plain /x y\\", 40, "plain /x y\\");
 	escape("a\nb\x7f", 40, "a\\x0ab\\x7f");
 	escape("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 40, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
-	escape("\xc2\x9b" "2J", 40, "\\xc2\\x9b2J"); /* C1 CSI */
+	escape("\xc2\x9b"
+	       "2J",
+	       40, "\\xc2\\x9b2J"); /* C1 CSI */
 	escape("\x9b\xff\xc3", 40, "\\x9b\\xff\\xc3");
 	escape("\xc0\x8a\xe0\x80\x8a\xf0\x80\x80\x8a", 60,
 	       "\\xc0\\x8a\\xe0\\x80\\x8a\\xf0\\x80\\x80\\x8a"); /* overlong */

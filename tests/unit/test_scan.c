@@ -13,9 +13,27 @@
 
 #define ROOM 256
 
-/* Written from the manual's words, one byte after the other. */
-static int oracle_kind(const uint8_t *p, size_t left)
+/* An F3 in the run of prefixes that ends at buf[at], or no end of that run. */
+static bool oracle_f3(const uint8_t *buf, size_t at)
 {
+	static const uint8_t legacy[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65,
+					 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+	size_t n = 0;
+
+	for (; at > 0 && n < 14; n++, at--) {
+		if (buf[at - 1] == 0xf3)
+			return true;
+		if (buf[at - 1] >> 4 != 4 && !memchr(legacy, buf[at - 1], sizeof(legacy)))
+			return false;
+	}
+	return n < 14;
+}
+
+/* Written from the manual's words, one byte after the other. */
+static int oracle_kind(const uint8_t *buf, size_t at, size_t len)
+{
+	const uint8_t *p = buf + at;
+	size_t left = len - at;
 	unsigned int mod, reg;
 
 	if (left < 3 || p[0] != 0x0f)
@@ -26,7 +44,7 @@ static int oracle_kind(const uint8_t *p, size_t left)
 	reg = p[2] >> 3 & 7;
 	if (p[1] == 0xae && mod != 3 && reg == 5)
 		return SCAN_XRSTOR;
-	if (p[1] == 0xae && mod == 3 && reg == 3)
+	if (p[1] == 0xae && mod == 3 && reg == 3 && oracle_f3(buf, at))
 		return SCAN_WRGSBASE;
 	return 0;
 }
@@ -39,12 +57,12 @@ static void compare(const uint8_t *buf, size_t len)
 		struct scan_hit hit = {0};
 		bool found = scan_next(buf, len, from, &hit);
 
-		while (want < len && !oracle_kind(buf + want, len - want))
+		while (want < len && !oracle_kind(buf, want, len))
 			want++;
 		ck_assert_msg(found == (want < len), "len %zu from %zu", len, from);
 		if (found) {
 			ck_assert_uint_eq(hit.off, want);
-			ck_assert_int_eq((int)hit.kind, oracle_kind(buf + want, len - want));
+			ck_assert_int_eq((int)hit.kind, oracle_kind(buf, want, len));
 		}
 	}
 }
@@ -64,8 +82,8 @@ static void compare_syscall(const uint8_t *buf, size_t len)
 
 START_TEST(random_bytes)
 {
-	static const uint8_t alphabet[] = {0x0f, 0x0f, 0x01, 0xef, 0xae, 0x28, 0xd8,
-					   0xe8, 0x05, 0x6f, 0xaf, 0x10, 0x0e, 0x00};
+	static const uint8_t alphabet[] = {0x0f, 0x0f, 0x01, 0xef, 0xae, 0x28, 0xd8, 0xf3, 0x48,
+					   0x66, 0xe8, 0x05, 0x6f, 0xaf, 0x10, 0x0e, 0x00};
 	uint8_t room[ROOM] __attribute__((aligned(64)));
 
 	srand(1);
@@ -74,7 +92,8 @@ START_TEST(random_bytes)
 			for (size_t len = 0; len <= 64; len++) {
 				memset(room, 0x0f, sizeof(room)); /* tempt it to look outside */
 				for (size_t i = 0; i < len; i++)
-					room[align + i] = alphabet[(size_t)rand() % sizeof(alphabet)];
+					room[align + i] =
+						alphabet[(size_t)rand() % sizeof(alphabet)];
 				room[align + len] = 0x01;
 				room[align + len + 1] = 0xef;
 				compare(room + align, len);
@@ -87,12 +106,11 @@ END_TEST
 
 START_TEST(one_hit_at_every_place)
 {
-	static const uint8_t hits[][3] = {
-		{0x0f, 0x01, 0xef}, {0x0f, 0xae, 0x2f}, {0x0f, 0xae, 0xdf}};
+	static const uint8_t hits[][3] = {{0x0f, 0x01, 0xef}, {0x0f, 0xae, 0x2f}};
 	static const uint8_t fill[] = {0x90, 0x0f, 0x01, 0xae, 0xef};
 	uint8_t room[ROOM];
 
-	for (size_t h = 0; h < 3; h++)
+	for (size_t h = 0; h < 2; h++)
 		for (size_t f = 0; f < sizeof(fill); f++)
 			for (size_t align = 0; align < 8; align++)
 				for (size_t len = 3; len <= 100; len++)
@@ -115,7 +133,7 @@ START_TEST(every_second_and_third_byte)
 		for (unsigned int third = 0; third < 256; third++) {
 			uint8_t buf[3] = {0x0f, (uint8_t)second, (uint8_t)third};
 			struct scan_hit hit = {0};
-			int want = oracle_kind(buf, 3);
+			int want = oracle_kind(buf, 0, 3);
 
 			ck_assert(scan_next(buf, 3, 0, &hit) == (want != 0));
 			ck_assert_int_eq((int)hit.kind, want);
@@ -173,7 +191,8 @@ START_TEST(overlaps)
 		{{0x0f, 0x01, 0x0f, 0x01, 0xef}, 5, {2}, 1},
 		{{0x0f, 0xae, 0x0f, 0x01, 0xef}, 5, {2}, 1},
 		{{0x0f, 0xae, 0x28, 0x0f, 0x01, 0xef}, 6, {0, 3}, 2},
-		{{0x0f, 0x01, 0xef, 0x0f, 0xae, 0xd8}, 6, {0, 3}, 2},
+		{{0x0f, 0x01, 0xef, 0x0f, 0xae, 0xd8}, 6, {0}, 1},
+		{{0x0f, 0x01, 0xef, 0xf3, 0x0f, 0xae, 0xd8}, 7, {0, 4}, 2},
 		{{0x0f, 0x0f, 0xae, 0x0f, 0xae, 0x2e}, 6, {3}, 1},
 	};
 
@@ -198,7 +217,7 @@ START_TEST(seams)
 		for (unsigned int third = 0; third < 256; third++) {
 			const uint8_t a = (uint8_t)second, b = (uint8_t)third;
 			const uint8_t bytes[3] = {0x0f, a, b};
-			bool want = oracle_kind(bytes, 3) != 0;
+			bool want = oracle_kind(bytes, 0, 3) != 0;
 
 			ck_assert(scan_seam((uint8_t[]){0x90, 0x0f}, (uint8_t[]){a, b}) == want);
 			ck_assert(scan_seam((uint8_t[]){0x0f, a}, (uint8_t[]){b, 0x90}) == want);
@@ -213,8 +232,8 @@ END_TEST
 START_TEST(stays_inside)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
+	uint8_t *p =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct scan_hit hit;
 
 	ck_assert(p != MAP_FAILED);

@@ -11,7 +11,7 @@ target_compile_options(musl INTERFACE
   -nostdinc "SHELL:-isystem ${COMPILER_INCLUDE}"
   -fno-pie -fno-stack-protector -fcf-protection=none -ffunction-sections -fdata-sections)
 target_link_options(musl INTERFACE
-  -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack
+  -nostdlib -static $<$<C_COMPILER_ID:GNU>:-no-pie> -Wl,--gc-sections -Wl,-z,noexecstack
   ${MUSL_LIB}/crt1.o ${MUSL_LIB}/crti.o)
 target_link_libraries(musl INTERFACE
   ${ENDORUN_DEPS}/lib/libZydis-loader.a ${LIBELF_STATIC} ${LIBZ_STATIC}
@@ -37,9 +37,12 @@ if(loader_main)
   add_musl_program(endorun ${loader_sources})
   target_link_options(endorun PRIVATE -Wl,-Ttext-segment=0x60000000)
   if(EXISTS ${embed_source})
+    add_musl_program(selftest_probe loader/selftest/probe.c)
+    set(selftest_image ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/selftest_probe)
     set_source_files_properties(${embed_source} PROPERTIES
-      COMPILE_DEFINITIONS MONITOR_IMAGE="${MONITOR_IMAGE}" OBJECT_DEPENDS ${MONITOR_IMAGE})
-    add_dependencies(endorun monitor_image)
+      COMPILE_DEFINITIONS "MONITOR_IMAGE=\"${MONITOR_IMAGE}\";SELFTEST_IMAGE=\"${selftest_image}\""
+      OBJECT_DEPENDS "${MONITOR_IMAGE};${selftest_image}")
+    add_dependencies(endorun monitor_image selftest_probe)
   endif()
 elseif(loader_sources)
   # No main() yet: compile what there is.

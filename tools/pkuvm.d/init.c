@@ -27,7 +27,7 @@
 #define NOFILE_SOFT 1024
 #define NOFILE_HARD 524288
 #define PORT_PATH "/dev/vport0p1"
-#define PORT_TRIES 5000			/* of a millisecond */
+#define PORT_TRIES 5000 /* of a millisecond */
 #define NEW_ROOT "/newroot"
 #define HOST_ROOT "/host"
 #define OPTIONS_9P "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
@@ -38,25 +38,25 @@ static const struct mount_row {
 	const char *options;
 	bool needed;
 } early_mounts[] = {
-	{ "devtmpfs", "/dev", "mode=755", true },
-	{ "proc", "/proc", NULL, true },
-	{ "sysfs", "/sys", NULL, true },
-	{ "cgroup2", "/sys/fs/cgroup", NULL, false },
-	{ "tmpfs", "/run", "mode=755", true },
-	{ "tmpfs", "/dev/shm", "mode=1777", true },
-	{ "devpts", "/dev/pts", "ptmxmode=666,gid=5,mode=620", true },
-	{ "mqueue", "/dev/mqueue", NULL, false },
-	{ "tmpfs", "/overlay", "size=75%,mode=755", true },
+	{"devtmpfs", "/dev", "mode=755", true},
+	{"proc", "/proc", NULL, true},
+	{"sysfs", "/sys", NULL, true},
+	{"cgroup2", "/sys/fs/cgroup", NULL, false},
+	{"tmpfs", "/run", "mode=755", true},
+	{"tmpfs", "/dev/shm", "mode=1777", true},
+	{"devpts", "/dev/pts", "ptmxmode=666,gid=5,mode=620", true},
+	{"mqueue", "/dev/mqueue", NULL, false},
+	{"tmpfs", "/overlay", "size=75%,mode=755", true},
 };
 
 /* Mounted early, moved below the new root. */
-static const char *const moved_mounts[] = { "/dev", "/proc", "/sys", "/run" };
+static const char *const moved_mounts[] = {"/dev", "/proc", "/sys", "/run"};
 
 static const char *const dev_links[][2] = {
-	{ "/proc/self/fd", "/dev/fd" },
-	{ "/proc/self/fd/0", "/dev/stdin" },
-	{ "/proc/self/fd/1", "/dev/stdout" },
-	{ "/proc/self/fd/2", "/dev/stderr" },
+	{"/proc/self/fd", "/dev/fd"},
+	{"/proc/self/fd/0", "/dev/stdin"},
+	{"/proc/self/fd/1", "/dev/stdout"},
+	{"/proc/self/fd/2", "/dev/stderr"},
 };
 
 static int report_port = -1;
@@ -74,8 +74,8 @@ void die(const char *format, ...)
 		n = sizeof(text) - 1;
 	dprintf(STDERR_FILENO, "pkuvm-init: %s\n", text);
 	if (report_port < 0) {
-		sleep(1);		/* let the console drain */
-		reboot(RB_AUTOBOOT);	/* QEMU runs with -no-reboot: it exits */
+		sleep(1);	     /* let the console drain */
+		reboot(RB_AUTOBOOT); /* QEMU runs with -no-reboot: it exits */
 	}
 	frame_send(report_port, FRAME_FAIL, text, (size_t)n);
 	for (;;)
@@ -93,7 +93,7 @@ void port_read(int port, void *data, size_t size)
 			at += n;
 			size -= (size_t)n;
 		} else {
-			usleep(1000);	/* the host is not connected yet */
+			usleep(1000); /* the host is not connected yet */
 		}
 	}
 }
@@ -142,7 +142,7 @@ static void load_modules(void)
 
 static void loopback_up(void)
 {
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
@@ -224,12 +224,12 @@ static void request_read(int port, struct request *request)
 /* Machines restored from one snapshot must share neither the time nor the random state. */
 static void renew_state(const struct request *request)
 {
-	struct {		/* struct rand_pool_info, with room */
+	struct { /* struct rand_pool_info, with room */
 		int entropy_count;
 		int buf_size;
 		unsigned char bytes[SEED_BYTES];
-	} pool = { .entropy_count = 8 * SEED_BYTES, .buf_size = SEED_BYTES };
-	struct timespec now = { 0, 0 };
+	} pool = {.entropy_count = 8 * SEED_BYTES, .buf_size = SEED_BYTES};
+	struct timespec now = {0, 0};
 	char *dot;
 	int fd;
 
@@ -274,9 +274,9 @@ static void pass_through(const char *directory)
 static void assemble_root(const struct request *request)
 {
 	if (mount("hostroot", HOST_ROOT, "9p", 0, OPTIONS_9P) < 0)
-		die("mount 9p: %s", errno == ENODEV
-		    ? "this kernel has it neither built in nor in /lib/modules"
-		    : strerror(errno));
+		die("mount 9p: %s",
+		    errno == ENODEV ? "this kernel has it neither built in nor in /lib/modules"
+				    : strerror(errno));
 	if (mount("overlay", NEW_ROOT, "overlay", 0,
 		  "lowerdir=" HOST_ROOT ",upperdir=/overlay/upper,workdir=/overlay/work") < 0)
 		die("mount overlay: %s", strerror(errno));
@@ -298,7 +298,7 @@ static void assemble_root(const struct request *request)
 
 static void set_limits(void)
 {
-	struct rlimit files = { NOFILE_SOFT, NOFILE_HARD };
+	struct rlimit files = {NOFILE_SOFT, NOFILE_HARD};
 
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		die("setrlimit: %s", strerror(errno));

@@ -9,11 +9,11 @@
 struct request {
 	const char *cwd;
 	const char *hostname;
-	const char *time;	/* seconds.nanoseconds since the epoch */
-	const char *seed;	/* SEED_BYTES in hexadecimal */
+	const char *time; /* seconds.nanoseconds since the epoch */
+	const char *seed; /* SEED_BYTES in hexadecimal */
 	bool with_stdin;
 	size_t rw_count;
-	char **rw;		/* directories passed through read-write */
+	char **rw; /* directories passed through read-write */
 	char **argv;
 	char **envp;
 };

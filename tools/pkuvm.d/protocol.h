@@ -13,20 +13,20 @@
 
 enum frame_type {
 	/* guest to host */
-	FRAME_READY = 'r',	/* booted; the snapshot is taken here */
-	FRAME_WANT = 'w',	/* room for one FRAME_STDIN */
+	FRAME_READY = 'r', /* booted; the snapshot is taken here */
+	FRAME_WANT = 'w',  /* room for one FRAME_STDIN */
 	FRAME_STDOUT = 'o',
 	FRAME_STDERR = 'e',
-	FRAME_EXIT = 'x',	/* one byte, the status; the host then kills the machine */
-	FRAME_FAIL = 'f',	/* text: why the command could not be started */
+	FRAME_EXIT = 'x', /* one byte, the status; the host then kills the machine */
+	FRAME_FAIL = 'f', /* text: why the command could not be started */
 	/* host to guest */
-	FRAME_REQUEST = 'q',	/* NUL-terminated strings, see request_send() */
-	FRAME_STDIN = 'i',	/* an answer to FRAME_WANT; empty at the end of file */
-	FRAME_CLOSE = 'c',	/* one byte, 1 or 2: nobody reads this stream any more */
+	FRAME_REQUEST = 'q', /* NUL-terminated strings, see request_send() */
+	FRAME_STDIN = 'i',   /* an answer to FRAME_WANT; empty at the end of file */
+	FRAME_CLOSE = 'c',   /* one byte, 1 or 2: nobody reads this stream any more */
 };
 
 #define FRAME_HEADER 5
-#define FRAME_MAX 32768			/* what one write to the port can carry */
+#define FRAME_MAX 32768 /* what one write to the port can carry */
 #define FRAME_DATA (FRAME_MAX - FRAME_HEADER)
 #define REQUEST_MAX (64u << 20)
 #define SEED_BYTES 32

@@ -37,9 +37,9 @@
 #define FD_CONSOLE 4
 #define FD_MONITOR 5
 #define FD_STATE 6
-#define FD_SAFE 16		/* our own descriptors lie above those that QEMU expects */
+#define FD_SAFE 16 /* our own descriptors lie above those that QEMU expects */
 #define SNAPSHOT_SECONDS 180
-#define SETTLE_NS 200000000	/* let a fresh boot's deferred work finish before saving it */
+#define SETTLE_NS 200000000 /* let a fresh boot's deferred work finish before saving it */
 
 extern char **environ;
 
@@ -49,7 +49,7 @@ struct options {
 	const char *save;
 	char **rw;
 	size_t rw_count;
-	char **qemu;		/* NULL-terminated */
+	char **qemu; /* NULL-terminated */
 	char **command;
 };
 
@@ -57,8 +57,8 @@ struct relay {
 	const struct options *options;
 	int channel, console, monitor;
 	bool ready, stdin_wanted;
-	bool closed[3];			/* our stdout, stderr: nobody reads them */
-	size_t have;			/* bytes in buffer */
+	bool closed[3]; /* our stdout, stderr: nobody reads them */
+	size_t have;	/* bytes in buffer */
 	unsigned char buffer[2 * FRAME_MAX];
 	size_t console_size;
 	char console_tail[CONSOLE_KEPT];
@@ -98,9 +98,9 @@ static void on_signal(int number)
 
 static void catch_signals(double seconds)
 {
-	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM };
-	struct sigaction action = { .sa_handler = on_signal }, inherited;
-	struct itimerval timer = { .it_value.tv_sec = (time_t)seconds };
+	static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM};
+	struct sigaction action = {.sa_handler = on_signal}, inherited;
+	struct itimerval timer = {.it_value.tv_sec = (time_t)seconds};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		sigaddset(&action.sa_mask, ends[i]);
@@ -197,7 +197,7 @@ static size_t count_strings(char **vector)
 static void request_send(const struct relay *relay)
 {
 	const struct options *options = relay->options;
-	unsigned char seed[SEED_BYTES] = { 0 };
+	unsigned char seed[SEED_BYTES] = {0};
 	char host[256] = "pkuvm", *cwd = getcwd(NULL, 0), *text;
 	struct timespec now;
 	size_t size;
@@ -265,8 +265,7 @@ static void __attribute__((noreturn)) machine_died(struct relay *relay)
 	if (WIFSIGNALED(status))
 		fail("the machine: QEMU was killed by signal %d; see the console above",
 		     WTERMSIG(status));
-	fail("the machine: QEMU ended with status %d; see the console above",
-	     WEXITSTATUS(status));
+	fail("the machine: QEMU ended with status %d; see the console above", WEXITSTATUS(status));
 }
 
 static void __attribute__((noreturn)) finish(struct relay *relay, int status)
@@ -285,7 +284,7 @@ static void carry_out(struct relay *relay, int fd, const unsigned char *data, si
 
 	if (relay->closed[fd] || write_all(fd, data, size) == 0)
 		return;
-	relay->closed[fd] = true;	/* let the command see its SIGPIPE */
+	relay->closed[fd] = true; /* let the command see its SIGPIPE */
 	frame_send(relay->channel, FRAME_CLOSE, &stream, 1);
 }
 
@@ -356,9 +355,9 @@ static void __attribute__((noreturn)) run(struct relay *relay)
 	request_send(relay);
 	for (;;) {
 		struct pollfd fds[] = {
-			{ .fd = relay->channel, .events = POLLIN },
-			{ .fd = relay->console, .events = POLLIN },
-			{ .fd = relay->stdin_wanted ? STDIN_FILENO : -1, .events = POLLIN },
+			{.fd = relay->channel, .events = POLLIN},
+			{.fd = relay->console, .events = POLLIN},
+			{.fd = relay->stdin_wanted ? STDIN_FILENO : -1, .events = POLLIN},
 		};
 
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
@@ -381,7 +380,7 @@ static void await_ready(struct relay *relay)
 /* Saves the machine's state; the monitor takes each line when the one before is done. */
 static int save(struct relay *relay)
 {
-	const struct timespec settle = { 0, SETTLE_NS };
+	const struct timespec settle = {0, SETTLE_NS};
 	char text[65536];
 	size_t size = 0;
 	ssize_t n;
@@ -423,18 +422,31 @@ static char **take_qemu(struct options *options, char **argv)
 int main(int argc, char **argv)
 {
 	static struct relay relay;
-	struct options options = { .rw = calloc((size_t)argc, sizeof(char *)) };
+	struct options options = {.rw = calloc((size_t)argc, sizeof(char *))};
 	int option;
 
 	while ((option = getopt(argc, argv, "+ivzt:w:s:")) != -1) {
 		switch (option) {
-		case 'i': options.with_stdin = true; break;
-		case 'v': options.verbose = true; break;
-		case 'z': options.fixed_seed = true; break;
-		case 't': options.timeout = strtod(optarg, NULL); break;
-		case 'w': options.rw[options.rw_count++] = optarg; break;
-		case 's': options.save = optarg; break;
-		default: return STATUS_FAILED;
+		case 'i':
+			options.with_stdin = true;
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'z':
+			options.fixed_seed = true;
+			break;
+		case 't':
+			options.timeout = strtod(optarg, NULL);
+			break;
+		case 'w':
+			options.rw[options.rw_count++] = optarg;
+			break;
+		case 's':
+			options.save = optarg;
+			break;
+		default:
+			return STATUS_FAILED;
 		}
 	}
 	options.command = take_qemu(&options, argv + optind);

@@ -18,17 +18,17 @@
 
 enum { STREAM_OUT, STREAM_ERR, STREAMS };
 
-static const enum frame_type stream_frame[STREAMS] = { FRAME_STDOUT, FRAME_STDERR };
+static const enum frame_type stream_frame[STREAMS] = {FRAME_STDOUT, FRAME_STDERR};
 
 struct session {
 	int port;
-	int signals;		/* a signalfd for SIGCHLD */
-	int output[STREAMS];	/* what the command writes; -1 when closed */
-	int input;		/* what it reads; -1 when closed */
+	int signals;	     /* a signalfd for SIGCHLD */
+	int output[STREAMS]; /* what the command writes; -1 when closed */
+	int input;	     /* what it reads; -1 when closed */
 	pid_t pid;
 	bool exited;
 	int status;
-	size_t pending, done;	/* of data: stdin that the command has not taken yet */
+	size_t pending, done; /* of data: stdin that the command has not taken yet */
 	char data[FRAME_DATA];
 };
 
@@ -65,7 +65,7 @@ static void __attribute__((noreturn)) child(const struct request *request, const
 
 static void start(struct session *session, const struct request *request)
 {
-	int in[2] = { -1, -1 }, out[2], err[2], fds[3];
+	int in[2] = {-1, -1}, out[2], err[2], fds[3];
 
 	if (request->with_stdin)
 		pipe_make(in);
@@ -104,8 +104,8 @@ static void reap(struct session *session)
 		if (pid != session->pid)
 			continue;
 		session->exited = true;
-		session->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-						      : WEXITSTATUS(status);
+		session->status =
+			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	}
 }
 
@@ -142,8 +142,7 @@ static void carry_input(struct session *session)
 {
 	ssize_t n;
 
-	n = write(session->input, session->data + session->done,
-		  session->pending - session->done);
+	n = write(session->input, session->data + session->done, session->pending - session->done);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
@@ -182,11 +181,11 @@ static void take_frame(struct session *session)
 static void pump(struct session *session)
 {
 	struct pollfd fds[] = {
-		{ .fd = session->signals, .events = POLLIN },
-		{ .fd = session->port, .events = POLLIN },
-		{ .fd = session->output[STREAM_OUT], .events = POLLIN },
-		{ .fd = session->output[STREAM_ERR], .events = POLLIN },
-		{ .fd = session->pending ? session->input : -1, .events = POLLOUT },
+		{.fd = session->signals, .events = POLLIN},
+		{.fd = session->port, .events = POLLIN},
+		{.fd = session->output[STREAM_OUT], .events = POLLIN},
+		{.fd = session->output[STREAM_ERR], .events = POLLIN},
+		{.fd = session->pending ? session->input : -1, .events = POLLOUT},
 	};
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
