@@ -176,8 +176,9 @@ void arena_build(struct launch *l)
 	b->nslots = l->cli.threads;
 	machine_measure_frame(b);
 	if (b->frame_size > PRIV_FRAME_SIZE - 64 || b->frame_size + 2048 > PRIV_SIGSTACK_SIZE)
-		report_fail(EXIT_ENDORUN, "machine: signal frames of %u bytes are too large for "
-					  "endorun",
+		report_fail(EXIT_ENDORUN,
+			    "machine: signal frames of %u bytes are too large for "
+			    "endorun",
 			    b->frame_size);
 	if (l->cli.isolation == CLI_ISOLATION_KEYS)
 		take_keys(b);
@@ -200,8 +201,7 @@ void arena_build(struct launch *l)
 		(int)b->key_m);
 	protect(b->arena_lo + im.rodata->p_vaddr, b->arena_lo + im.data->p_vaddr, PROT_READ,
 		(int)b->key_m);
-	protect(b->arena_lo + im.data->p_vaddr, b->control, PROT_READ | PROT_WRITE,
-		(int)b->key_m);
+	protect(b->arena_lo + im.data->p_vaddr, b->control, PROT_READ | PROT_WRITE, (int)b->key_m);
 	protect(b->control, b->arena_hi, PROT_READ | PROT_WRITE, (int)b->key_r);
 	(void)madvise(base, size, MADV_DONTDUMP);
 	l->monitor = (long (*)(const struct boot *, int, void *))(b->arena_lo + im.eh->e_entry);

@@ -178,8 +178,8 @@ static char **split_shebang(int *argc, char **argv)
 
 	if (*argc < 3 || argv[1][0] != '-' || !strpbrk(argv[1], " \t"))
 		return argv;
-	rest = strdup(argv[1]);
-	split = rest ? calloc((size_t)*argc + strlen(rest), sizeof(*split)) : NULL;
+	rest = argv[1];
+	split = calloc((size_t)*argc + strlen(rest), sizeof(*split));
 	if (!split)
 		report_fail(EXIT_ENDORUN, "#! line: out of memory; raise the limit");
 	split[n++] = argv[0];

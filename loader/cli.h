@@ -30,7 +30,8 @@ struct cli {
  * cli_parse - read the options, up to the first argument that is none
  * Splits a single argument string as a #! line delivers it. Ends the process
  * after --help and --version (status 0) and after an error (EXIT_ENDORUN).
- * cli->argv points into argv, or into memory that is never freed.
+ * cli->argv points into argv, or into memory that is never freed; a string that
+ * was split has changed.
  * Pre: argv ends with NULL and has argc elements before it.
  */
 void cli_parse(struct cli *cli, int argc, char **argv);

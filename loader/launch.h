@@ -16,12 +16,12 @@
 #include "target.h"
 
 struct launch {
-	char **argv, **envp;  /* copies: the kernel's stack is gone */
-	uint64_t *kauxv;      /* copy of the kernel's auxv, up to AT_NULL */
-	uint64_t kstack_top;  /* page after the kernel's stack */
+	char **argv, **envp; /* copies: the kernel's stack is gone */
+	uint64_t *kauxv;     /* copy of the kernel's auxv, up to AT_NULL */
+	uint64_t kstack_top; /* page after the kernel's stack */
 	uint64_t started_ns;
 	struct cli cli;
-	bool is_child;	      /* started by a monitor's execve */
+	bool is_child; /* started by a monitor's execve */
 	struct handover handover;
 	struct target target;
 	struct elf_plan plan, interp_plan;
@@ -34,10 +34,14 @@ struct launch {
 /* machine.c: what this machine offers; ends the process when it is too little. */
 void machine_check(struct launch *l);
 void machine_measure_frame(struct boot *boot);
+/* Is a seccomp filter in force that is not ours? If in doubt, yes. */
+bool machine_has_foreign_filter(void);
 
 /* reserved.c: the reserved descriptors. */
 bool reserved_take_handover(struct launch *l);
 void reserved_setup(struct launch *l);
+/* The numbers that execve used are placeholders again. */
+void reserved_restore(const struct launch *l);
 
 /* arena.c: the monitor's memory, the gate page, the image. */
 void arena_build(struct launch *l);
@@ -46,6 +50,9 @@ void arena_seal(const struct launch *l);
 /* program.c: maps program and interpreter, builds the stack. */
 void program_map(struct launch *l);
 void program_stack(struct launch *l);
+
+/* early.c: the libraries, before anything has run. */
+void early_vet(struct launch *l);
 
 /* selftest.c */
 void selftest_run(struct launch *l) __attribute__((noreturn));

@@ -5,6 +5,7 @@
  */
 #include <cpuid.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,11 +61,13 @@ void machine_check(struct launch *l)
 {
 	check_cpu();
 	if (!seals())
-		report_fail(EXIT_ENDORUN, "machine: this kernel has no mseal, or something keeps it "
-					  "from working; endorun needs Linux 6.12 or newer");
+		report_fail(EXIT_ENDORUN,
+			    "machine: this kernel has no mseal, or something keeps it "
+			    "from working; endorun needs Linux 6.12 or newer");
 	if (prctl(PR_SET_SUD, 0, 0, 0, 0))
-		report_fail(EXIT_ENDORUN, "machine: no Syscall User Dispatch: %s; endorun needs a "
-					  "kernel with it, and a caller that allows it",
+		report_fail(EXIT_ENDORUN,
+			    "machine: no Syscall User Dispatch: %s; endorun needs a "
+			    "kernel with it, and a caller that allows it",
 			    strerror(errno));
 	if (l->cli.isolation == CLI_ISOLATION_KEYS && !has_keys())
 		report_fail(EXIT_ENDORUN,
@@ -116,4 +119,20 @@ void machine_measure_frame(struct boot *boot)
 		boot->pkru_off = b;
 	if (!boot->mxcsr_mask)
 		boot->mxcsr_mask = 0xffbf;
+}
+
+bool machine_has_foreign_filter(void)
+{
+	char buf[4096];
+	const char *at;
+	ssize_t n;
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return true;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	buf[n > 0 ? n : 0] = 0;
+	at = strstr(buf, "\nSeccomp:\t");
+	return !at || at[10] != '0';
 }

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,8 +64,8 @@ static uint64_t map_one(struct launch *l, const struct elf_plan *plan, int fd, c
 	uint64_t bias;
 
 	if (map_segments(plan, fd, wish, map_exec, l, &bias, &err))
-		report_fail(EXIT_NOT_RUNNABLE, "%s: %s%s%s", path, err.what,
-			    err.errnum ? ": " : "", err.errnum ? strerror(err.errnum) : "");
+		report_fail(EXIT_NOT_RUNNABLE, "%s: %s%s%s", path, err.what, err.errnum ? ": " : "",
+			    err.errnum ? strerror(err.errnum) : "");
 	return bias;
 }
 
@@ -82,8 +83,9 @@ static void check_vdso(struct boot *b, const uint64_t *auxv)
 		return;
 	size = PAGE_UP(eh->e_shoff + (uint64_t)eh->e_shentsize * eh->e_shnum);
 	if (scan_next((const uint8_t *)eh, size, 0, &hit))
-		report_fail(EXIT_ENDORUN, "vdso: the kernel's code contains %s at %#zx; boot with "
-					  "vdso=0",
+		report_fail(EXIT_ENDORUN,
+			    "vdso: the kernel's code contains %s at %#zx; boot with "
+			    "vdso=0",
 			    scan_kind_name(hit.kind), hit.off);
 	b->vdso_lo = (uint64_t)(uintptr_t)eh;
 	b->vdso_hi = b->vdso_lo + size;
@@ -101,7 +103,12 @@ static void first_boot_block(struct launch *l)
 {
 	struct boot *b = &l->boot;
 	uint64_t mask = 0;
+	struct stat st;
 
+	if (fstat(2, &st) == 0) {
+		b->log_dev = st.st_dev;
+		b->log_ino = st.st_ino;
+	}
 	(void)syscall(SYS_rt_sigprocmask, 0, NULL, &mask, 8UL);
 	b->app_mask = l->is_child ? l->handover.app_mask : mask;
 	b->ignored = l->is_child ? l->handover.ignored : 0;
@@ -114,6 +121,8 @@ static void first_boot_block(struct launch *l)
 		b->flags |= BOOT_INHERITED;
 	if (is_privileged())
 		b->flags |= BOOT_PRIVILEGED;
+	if (l->is_child ? l->handover.flags & BOOT_FOREIGN : machine_has_foreign_filter())
+		b->flags |= BOOT_FOREIGN;
 }
 
 static void bind_calls(struct boot *b)
@@ -172,7 +181,8 @@ void program_map(struct launch *l)
 	bind_calls(b);
 	check_vdso(b, l->kauxv);
 	if (l->monitor(b, BOOT_INIT, NULL))
-		report_fail(EXIT_ENDORUN, "monitor: did not accept its boot block; reinstall endorun");
+		report_fail(EXIT_ENDORUN,
+			    "monitor: did not accept its boot block; reinstall endorun");
 	l->bias = map_one(l, &l->plan, l->target.fd, l->target.exe,
 			  l->plan.has_interp ? ET_DYN_BASE + random_pages(ET_DYN_RANDOM_PAGES) : 0);
 	l->entry = l->bias + l->plan.entry;
@@ -188,8 +198,11 @@ void program_map(struct launch *l)
 		l->entry = l->interp_bias + l->interp_plan.entry;
 		close(fd);
 	}
+	if (l->plan.has_interp && !l->cli.no_closure)
+		early_vet(l);
 	if (l->target.fd != RFD_TARGET)
 		close(l->target.fd);
+	reserved_restore(l);
 }
 
 /* /proc/self/cmdline, environ, stat and brk: the program's, where allowed. */

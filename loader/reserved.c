@@ -95,19 +95,26 @@ void reserved_setup(struct launch *l)
 	lift_soft_limit();
 	for (int fd = RFD_BASE; fd < RFD_BASE + RFD_COUNT; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
-			report_fail(EXIT_ENDORUN,
-				    "descriptors: %d is open already; endorun needs %d to %d, start "
-				    "it without them",
-				    fd, RFD_BASE, RFD_BASE + RFD_COUNT - 1);
+			report_fail(
+				EXIT_ENDORUN,
+				"descriptors: %d is open already; endorun needs %d to %d, start "
+				"it without them",
+				fd, RFD_BASE, RFD_BASE + RFD_COUNT - 1);
 	self = open_self();
 	proc = open_proc(self);
 	for (int fd = RFD_BASE; fd < RFD_BASE + RFD_COUNT; fd++)
 		put(self, fd, "reserving numbers");
 	put(proc, RFD_PROC, "procfs");
-	if (fcntl(2, F_GETFD) >= 0)
-		put(2, RFD_LOG, "standard error");
 	if (proc != self)
 		close(proc);
 	close(self);
 	(void)setrlimit(RLIMIT_NOFILE, &before);
+}
+
+void reserved_restore(const struct launch *l)
+{
+	if (!l->is_child)
+		return;
+	put(RFD_SELF, RFD_TARGET, "restoring numbers");
+	put(RFD_SELF, RFD_HANDOVER, "restoring numbers");
 }

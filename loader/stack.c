@@ -13,6 +13,7 @@
 #include <string.h>
 
 /* Not in musl's or Debian's elf.h: linux/auxvec.h since 6.3. */
+#define HWCAP2_FSGSBASE 2 /* asm/hwcap2.h */
 #define AUX_RSEQ_FEATURE_SIZE 27
 #define AUX_RSEQ_ALIGN 28
 
@@ -46,6 +47,10 @@ static bool translate(struct stack_aux *aux, const struct stack_program *prog)
 		break;
 	case AT_ENTRY:
 		aux->value = prog->entry;
+		break;
+	case AT_HWCAP2:
+		/* WRGSBASE is rewritten: nobody should count on it. */
+		aux->value &= ~(uint64_t)HWCAP2_FSGSBASE;
 		break;
 	case AT_EXECFN:
 		aux->kind = STACK_AUX_EXECFN;

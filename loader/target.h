@@ -12,13 +12,13 @@
 #include "loader/shebang.h"
 
 struct target {
-	int fd;		  /* the ELF file: O_RDONLY, close-on-exec, offset 0 */
-	char *path;	  /* AT_EXECFN and comm: the first file, before any #! */
-	char *exe;	  /* the path of the file behind fd */
-	int argc;	  /* of the vector that the ELF file gets */
-	char **argv;	  /* ends with NULL */
-	int script_count; /* number of #! lines followed */
-	bool is_endorun;  /* fd is endorun itself: parse its argv once more */
+	int fd;			    /* the ELF file: O_RDONLY, close-on-exec, offset 0 */
+	char *path;		    /* AT_EXECFN and comm: the first file, before any #! */
+	char *exe;		    /* the path of the file behind fd */
+	int argc;		    /* of the vector that the ELF file gets */
+	char **argv;		    /* ends with NULL */
+	int script_count;	    /* number of #! lines followed */
+	bool is_endorun;	    /* fd is endorun itself: parse its argv once more */
 	char (*heads)[SHEBANG_MAX]; /* of the files: the strings of #! lines are in them */
 };
 

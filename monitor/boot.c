@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 
 #include "monitor.h"
+#include "verify.h"
 
 #define ARCH_SET_GS 0x1001
 #define NR_MSEAL 462
@@ -23,11 +24,12 @@ static void must(long ret, uint64_t step)
 		die(DIE_SETUP, step << 32 | (uint64_t)(uint32_t)-ret);
 }
 
-static long map_exec(struct boot_map *m)
+static long map_exec(struct boot_map *m, bool only_check)
 {
 	struct exec_source src = {.fd = m->fd, .off = m->off};
 	struct line why = {.len = 0};
-	long ret = exec_map(NULL, m->addr, m->len, &src, &why);
+	long ret = only_check ? exec_check(m->len, &src, &why)
+			      : exec_map(NULL, m->addr, m->len, &src, &why);
 
 	memcpy(m->refusal, why.buf, why.len);
 	m->refusal[why.len] = 0;
@@ -41,8 +43,8 @@ static void bury_loader(void)
 
 	for (uint32_t i = 0; i < start.nunmap; i++)
 		must(MON2(__NR_munmap, start.unmap[i][0], start.unmap[i][1]), 1);
-	must(MON6(__NR_mmap, lo, len, 0,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0),
+	must(MON6(__NR_mmap, lo, len, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		  -1, 0),
 	     2);
 	must(MON3(NR_MSEAL, lo, len, 0), 3);
 }
@@ -71,7 +73,10 @@ static void first(struct priv *p)
 	p->tgid = p->tid = (int32_t)MON0(__NR_gettid);
 	p->inside = 1;
 	sigaction_init(boot.ignored);
+	verify_dispatch(p);
 	install_filter();
+	verify_filter(p, start.probe);
+	verify_keys(p);
 	bury_loader();
 	p->regs.rip = start.entry;
 	p->regs.rsp = start.sp;
@@ -108,7 +113,9 @@ long mon_entry(const struct boot *b, int op, void *arg)
 	case BOOT_INIT:
 		return init(b);
 	case BOOT_MAP_EXEC:
-		return map_exec(arg);
+		return map_exec(arg, false);
+	case BOOT_CHECK_EXEC:
+		return map_exec(arg, true);
 	case BOOT_START:
 		start = *(const struct boot_start *)arg;
 		go = (__typeof__(go))GATE(gate_first);

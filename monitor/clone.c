@@ -12,6 +12,7 @@
 
 #include "handlers.h"
 #include "sigframe.h"
+#include "verify.h"
 
 #define SIG_SETMASK 2
 /* For threads: what must be there, and what may be. */
@@ -52,6 +53,14 @@ static void write_ids(struct priv *p)
 		(void)!copy_out(UADDR(p->clone_ptid), &tid, sizeof(tid));
 }
 
+/* Under somebody else's filter every thread must show that it is armed. */
+static void check_armed(struct priv *p)
+{
+	block_signals(~SYNC_MASK);
+	verify_dispatch(p);
+	block_signals(~0ull);
+}
+
 /*
  * First C code of a new thread: on its own monitor stack, PKRU open, all
  * signals blocked, no dispatch yet, GS its own.
@@ -62,6 +71,8 @@ void child_start(struct priv *p)
 	if (slot_arm(p))
 		die(DIE_SETUP, (uint64_t)p->tid);
 	p->control->selector = SEL_ALLOW;
+	if (boot.flags & BOOT_FOREIGN)
+		check_armed(p);
 	if (p->clone_flags & CLONE_CHILD_CLEARTID)
 		(void)MON1(__NR_set_tid_address, p->clone_ctid);
 	p->starting = 0;
@@ -121,6 +132,8 @@ static void fork_child(struct priv *p, const struct clone_want *w)
 	execve_after_fork();
 	if (slot_arm(p))
 		die(DIE_SETUP, (uint64_t)p->tid);
+	if (boot.flags & BOOT_FOREIGN)
+		check_armed(p);
 	if (w->flags & CLONE_CHILD_CLEARTID)
 		(void)MON1(__NR_set_tid_address, w->ctid);
 	block_signals(~SYNC_MASK);

@@ -141,8 +141,8 @@ static void run_handler(struct priv *p, struct ksiginfo *si, struct action *act)
 /* A sync signal that somebody sent while the program blocks it. */
 static bool hold_back(struct priv *p, const struct ksiginfo *si)
 {
-	static const uint8_t index[NSIG_MAX + 1] = {[SIG_ILL] = 1,  [SIG_TRAP] = 2, [SIG_BUS] = 3,
-						    [SIG_FPE] = 4,  [SIG_SEGV] = 5, [SIG_SYS] = 6};
+	static const uint8_t index[NSIG_MAX + 1] = {[SIG_ILL] = 1, [SIG_TRAP] = 2, [SIG_BUS] = 3,
+						    [SIG_FPE] = 4, [SIG_SEGV] = 5, [SIG_SYS] = 6};
 	uint64_t mask = p->temp_valid ? p->temp_mask : p->app_mask;
 	int i = index[si->signo] - 1;
 
@@ -164,7 +164,7 @@ void set_app_mask(struct priv *p, uint64_t mask)
 		if (!(p->sync_pending & (1u << i)) ||
 		    (p->app_mask & SIGBIT(p->sync_info[i].signo)) || p->ndefer >= DEFER_MAX)
 			continue;
-		p->sync_pending &= (uint8_t)~(1u << i);
+		p->sync_pending &= (uint8_t) ~(1u << i);
 		p->defer[p->ndefer++] = p->sync_info[i];
 	}
 }

@@ -205,6 +205,5 @@ long sys_execve(struct priv *p)
 
 long sys_execveat(struct priv *p)
 {
-	return do_execve(p, arg_int(p, 0), UADDR(arg(p, 1)), arg(p, 2), arg(p, 3),
-			 arg_u32(p, 4));
+	return do_execve(p, arg_int(p, 0), UADDR(arg(p, 1)), arg(p, 2), arg(p, 3), arg_u32(p, 4));
 }

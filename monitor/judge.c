@@ -26,9 +26,8 @@ struct kstat {
 
 /* Looked up at the start: their minor numbers are dynamic. */
 static const char *const device_names[] = {
-	"/dev/userfaultfd", "/dev/sgx_enclave", "/dev/sgx_vepc", "/dev/sgx_provision",
-	"/dev/mem",	    "/dev/kmem",	"/dev/port",	 "/dev/vfio/vfio",
-	"/dev/iommu",
+	"/dev/userfaultfd", "/dev/sgx_enclave", "/dev/sgx_vepc",  "/dev/sgx_provision", "/dev/mem",
+	"/dev/kmem",	    "/dev/port",	"/dev/vfio/vfio", "/dev/iommu",
 };
 #define NDEVICES (sizeof(device_names) / sizeof(device_names[0]))
 

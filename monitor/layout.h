@@ -30,9 +30,7 @@
 #define RFD_HANDOVER 242 /* sealed memfd for the next endorun over execve */
 #define RFD_TARGET 243	 /* the program to start over execve */
 #define RFD_PROC 244	 /* a verified procfs root (O_PATH), or a placeholder */
-#define RFD_LOG 245	 /* where the monitor's one-line reports go */
-#define RFD_SPARE0 246
-#define RFD_SPARE1 247
+/* 245 .. 247: placeholders */
 
 /* SECCOMP_RET_DATA of our own traps: tells them from a program's own filter. */
 #define TRAP_DATA 0x7d

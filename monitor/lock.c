@@ -16,9 +16,8 @@ void lock_take(struct lock *l, const struct priv *p)
 	for (;;) {
 		uint32_t expected = 0;
 
-		if (atomic_compare_exchange_weak_explicit(&l->owner, &expected, self,
-							  memory_order_acquire,
-							  memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(
+			    &l->owner, &expected, self, memory_order_acquire, memory_order_relaxed))
 			return;
 		if (expected == self)
 			die(DIE_INVARIANT, (uint64_t)(uintptr_t)l);

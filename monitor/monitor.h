@@ -223,6 +223,8 @@ struct exec_source {
 };
 long exec_map(struct priv *p, uint64_t addr, uint64_t len, const struct exec_source *src,
 	      struct line *why) MUST_CHECK;
+/* Would exec_map() take these bytes? Maps nothing. Pre: no program runs yet. */
+long exec_check(uint64_t len, const struct exec_source *src, struct line *why) MUST_CHECK;
 bool exec_overlaps(uint64_t addr, uint64_t len);
 /* Executable memory that the monitor did not make. */
 void exec_note(uint64_t lo, uint64_t hi);

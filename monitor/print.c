@@ -41,9 +41,18 @@ void line_dec(struct line *l, uint64_t v)
 		put(l, digits[--n]);
 }
 
+/*
+ * Standard error, if it is still what it was when the program started: never
+ * into a file that the program opened there later (i05). A descriptor of our
+ * own would keep a pipe open that a daemon has closed.
+ */
 void line_flush(struct line *l)
 {
+	uint64_t st[18];
+
 	l->buf[l->len++] = '\n';
-	(void)MON3(__NR_write, RFD_LOG, l->buf, l->len);
+	if (boot.log_ino && !MON2(__NR_fstat, 2, st) && st[0] == boot.log_dev &&
+	    st[1] == boot.log_ino)
+		(void)MON3(__NR_write, 2, l->buf, l->len);
 	l->len = 0;
 }

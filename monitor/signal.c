@@ -5,6 +5,7 @@
  * by where in the gate page the thread was, never by the frame alone (c04).
  */
 #include "sigframe.h"
+#include "verify.h"
 
 extern const char um_begin[], um_end[], um_fault[];
 
@@ -29,7 +30,9 @@ static int signal_inside(struct rt_sigframe *f, struct priv *p)
 	uint32_t pkru = 0;
 	int sig = f->info.signo;
 
-	if (is_sync(sig) && f->info.code > 0) {
+	if (verify_signal(p, f)) {
+		pkru = 0;
+	} else if (is_sync(sig) && f->info.code > 0) {
 		if (sig == SIG_TRAP && f->info.code == TRAP_TRACE) {
 			f->mc.eflags &= ~EFLAGS_TF;
 			p->step_seen = 1;

@@ -47,7 +47,7 @@ void slot_init(struct priv *p, uint32_t index)
 	c->pkru = boot.app_pkru;
 	c->neg_pkru = (uint32_t)-boot.app_pkru;
 	c->self = c;
-	c->neg_self = (uint64_t)-(uint64_t)c;
+	c->neg_self = (uint64_t) - (uint64_t)c;
 	c->priv = p;
 }
 

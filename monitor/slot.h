@@ -140,18 +140,19 @@ struct priv {
 	void (*child)(struct priv *);
 
 	struct control *control;
-	uint8_t *copy;		/* COPY_SIZE bytes, key R */
-	uint64_t app_mask;	/* the mask the program believes in */
-	uint64_t temp_mask;	/* sigsuspend, ppoll ...: in force until delivery */
+	uint8_t *copy;	    /* COPY_SIZE bytes, key R */
+	uint64_t app_mask;  /* the mask the program believes in */
+	uint64_t temp_mask; /* sigsuspend, ppoll ...: in force until delivery */
 	uint8_t temp_valid;
-	uint8_t step_seen;	/* a single-step trap hit the monitor: give TF back */
-	uint8_t used;		/* this slot belongs to a thread */
-	uint8_t starting;	/* clone under way: not yet known to the kernel */
-	uint8_t carrier;	/* the frame being worked on carries defer[0] */
-	uint8_t parked;		/* rdx is at -0x88(rsp) of the program */
-	uint8_t sync_pending;	/* bit per entry of sync_info */
+	uint8_t step_seen;    /* a single-step trap hit the monitor: give TF back */
+	uint8_t used;	      /* this slot belongs to a thread */
+	uint8_t starting;     /* clone under way: not yet known to the kernel */
+	uint8_t carrier;      /* the frame being worked on carries defer[0] */
+	uint8_t expect;	      /* verify.c: the signal that a check waits for */
+	uint8_t parked;	      /* rdx is at -0x88(rsp) of the program */
+	uint8_t sync_pending; /* bit per entry of sync_info */
 	uint32_t index;
-	struct kstack alt;	/* the program's sigaltstack */
+	struct kstack alt; /* the program's sigaltstack */
 	struct ksiginfo defer[DEFER_MAX];
 	struct ksiginfo sync_info[6]; /* blocked by the program, not by the kernel */
 	/* What a new thread wants from the kernel, done by its own first steps. */

@@ -87,7 +87,8 @@ static uint64_t place_trampolines(uint64_t addr, uint64_t len, uint64_t size)
 			    in_reserved(at, size))
 				continue;
 			got = MON6(__NR_mmap, at, size, 0 /* PROT_NONE */,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+					   MAP_FIXED_NOREPLACE,
 				   -1, 0);
 			if (got == (long)at)
 				return at;
@@ -249,6 +250,31 @@ static long vet_and_map(struct priv *p, uint64_t addr, uint64_t len, const struc
 	if (!ret)
 		stats_vetted(len, rw.stats.sites_bound, rw.stats.sites_left, rw.stats.hits_patched);
 	return ret;
+}
+
+/* Any address will do: what counts is whether the bytes can be made safe. */
+#define CHECK_ADDR 0x10000000000ul
+
+long exec_check(uint64_t len, const struct exec_source *src, struct line *why)
+{
+	const struct rewrite_gates gates = {GATE(gate_call), GATE(gate_xrstor)};
+	uint8_t *win = (uint8_t *)boot.window;
+	struct rewrite rw = {.text = win, .len = len, .text_addr = CHECK_ADDR, .gates = &gates};
+	long ret;
+
+	if (len > boot.window_size / 2)
+		return -ENOMEM;
+	ret = fill(win, len, src, 0);
+	if (ret)
+		return ret;
+	rw.tramp = win + len;
+	rw.tramp_addr = CHECK_ADDR + len + PROBE_STEP;
+	rw.tramp_cap = page_up(rewrite_need(&rw));
+	if (rewrite_text(&rw)) {
+		explain(why, &rw, src->off);
+		return -EACCES;
+	}
+	return 0;
 }
 
 /* Last part of the descriptor's path, for /proc/self/maps. */

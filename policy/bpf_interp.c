@@ -269,7 +269,7 @@ static void run_move(struct machine *m, const struct sock_filter *in,
 uint32_t bpf_run(const struct sock_filter *prog, size_t len, const struct seccomp_data *data,
 		 size_t *steps)
 {
-	struct machine m = { 0 };
+	struct machine m = {0};
 	size_t count = 0;
 	uint32_t result = SECCOMP_RET_KILL_THREAD;
 

@@ -29,7 +29,7 @@
 #define GATE_BYTES 4096
 #define SYSCALL_BYTES 2 /* length of the instruction */
 #define MAX_LABELS 1024
-#ifndef REACH /* tests make it small */
+#ifndef REACH	  /* tests make it small */
 #define REACH 255 /* of a conditional jump */
 #endif
 
@@ -62,11 +62,26 @@ struct set_range {
 	uint32_t set, first, last;
 };
 
-#define ROW_NATIVE(when, what) { SYSCALL_NATIVE, CONDITION_always, 0 }
-#define ROW_MEDIATED(when, what) { SYSCALL_MEDIATED, CONDITION_always, 0 }
-#define ROW_COND(when, what) { SYSCALL_COND, CONDITION_##when, 0 }
-#define ROW_DENY(when, what) { SYSCALL_DENY, CONDITION_always, what }
-#define ROW_DENYIF(when, what) { SYSCALL_DENYIF, CONDITION_##when, what }
+#define ROW_NATIVE(when, what)                                                                     \
+	{                                                                                          \
+		SYSCALL_NATIVE, CONDITION_always, 0                                                \
+	}
+#define ROW_MEDIATED(when, what)                                                                   \
+	{                                                                                          \
+		SYSCALL_MEDIATED, CONDITION_always, 0                                              \
+	}
+#define ROW_COND(when, what)                                                                       \
+	{                                                                                          \
+		SYSCALL_COND, CONDITION_##when, 0                                                  \
+	}
+#define ROW_DENY(when, what)                                                                       \
+	{                                                                                          \
+		SYSCALL_DENY, CONDITION_always, what                                               \
+	}
+#define ROW_DENYIF(when, what)                                                                     \
+	{                                                                                          \
+		SYSCALL_DENYIF, CONDITION_##when, what                                             \
+	}
 
 static const struct row rows[SYSCALL_END] = {
 #define SYS(nr, name, class, when, what, args, note) [nr] = ROW_##class(when, what),
@@ -75,12 +90,12 @@ static const struct row rows[SYSCALL_END] = {
 
 static const struct test tests[] = {
 #define TEST(name, clause, arg, test, mask, value)                                                 \
-	{ CONDITION_##name, clause, arg, test, mask, value },
+	{CONDITION_##name, clause, arg, test, mask, value},
 #include "conditions.def"
 };
 
 static const struct set_range set_ranges[] = {
-#define RANGE(set, first, last) { set, first, last },
+#define RANGE(set, first, last) {set, first, last},
 #include "conditions.def"
 };
 
@@ -110,7 +125,7 @@ struct prog {
 	struct label labels[MAX_LABELS];
 	unsigned nlabels;
 	unsigned allow, mediated;
-	unsigned errors[256];	/* label by errno, 0: none yet */
+	unsigned errors[256]; /* label by errno, 0: none yet */
 	unsigned conditions[CONDITION_COUNT];
 };
 
@@ -121,8 +136,7 @@ static void emit(struct prog *p, uint16_t code, uint32_t k, size_t jt, size_t jf
 		return;
 	}
 	p->used++;
-	p->out[p->cap - p->used] =
-		(struct sock_filter){ code, (uint8_t)jt, (uint8_t)jf, k };
+	p->out[p->cap - p->used] = (struct sock_filter){code, (uint8_t)jt, (uint8_t)jf, k};
 }
 
 /* A label for the instruction written last. */
@@ -219,14 +233,14 @@ static unsigned outside_set(struct prog *p, uint32_t set, unsigned yes, unsigned
 	struct range ranges[2 * COUNT(set_ranges) + 1];
 	size_t count = 0;
 
-	ranges[count++] = (struct range){ 0, yes };
+	ranges[count++] = (struct range){0, yes};
 	for (size_t i = 0; i < COUNT(set_ranges); i++) {
 		if (set_ranges[i].set != set)
 			continue;
 		if (set_ranges[i].first == 0) /* a set that starts at 0 */
 			count = 0;
-		ranges[count++] = (struct range){ set_ranges[i].first, no };
-		ranges[count++] = (struct range){ set_ranges[i].last + 1, yes };
+		ranges[count++] = (struct range){set_ranges[i].first, no};
+		ranges[count++] = (struct range){set_ranges[i].last + 1, yes};
 	}
 	return search(p, ranges, count);
 }
@@ -362,13 +376,12 @@ static void search_numbers(struct prog *p)
 	size_t count = 0;
 
 	for (uint32_t nr = 0; nr <= SYSCALL_END; nr++) {
-		unsigned label =
-			nr < SYSCALL_END ? leaf(p, &rows[nr]) : refuse(p, ENOSYS);
+		unsigned label = nr < SYSCALL_END ? leaf(p, &rows[nr]) : refuse(p, ENOSYS);
 
 		if (nr == __NR_exit_group && p->params->mediate_exit)
 			label = p->mediated;
 		if (count == 0 || ranges[count - 1].label != label)
-			ranges[count++] = (struct range){ nr, label };
+			ranges[count++] = (struct range){nr, label};
 	}
 	search(p, ranges, count);
 }
@@ -386,7 +399,7 @@ static bool params_usable(const struct filter_params *q)
 
 int filter_compile(const struct filter_params *params, struct sock_filter *out, size_t cap)
 {
-	struct prog prog = { .params = params, .out = out, .cap = cap };
+	struct prog prog = {.params = params, .out = out, .cap = cap};
 	struct prog *p = &prog;
 	unsigned numbers;
 

@@ -73,15 +73,16 @@ static int map_one(const Elf64_Phdr *ph, int fd, uint64_t bias, map_exec_fn *exe
 
 	if (ph->p_flags & PF_X) {
 		if (ph->p_memsz > ph->p_filesz)
-			return fail(err, 0, "an executable segment larger than its bytes in the "
-					    "file; relink it");
+			return fail(err, 0,
+				    "an executable segment larger than its bytes in the "
+				    "file; relink it");
 		ret = exec(ctx, &rq, why, sizeof(why));
 		if (ret < 0 && why[0])
 			return fail(err, 0, why);
 		return ret < 0 ? fail(err, (int)-ret, "its code cannot be mapped") : 0;
 	}
-	if (len && mmap((void *)addr, len, prot, MAP_PRIVATE | MAP_FIXED, fd, (off_t)rq.off) ==
-			   MAP_FAILED)
+	if (len &&
+	    mmap((void *)addr, len, prot, MAP_PRIVATE | MAP_FIXED, fd, (off_t)rq.off) == MAP_FAILED)
 		return fail(err, errno, "a segment cannot be mapped");
 	return zero_rest(end_file, bias + ph->p_vaddr + ph->p_memsz, prot, err);
 }
@@ -94,8 +95,7 @@ int map_segments(const struct elf_plan *plan, int fd, uint64_t wish, map_exec_fn
 	for (int i = 0; i < plan->phnum; i++) {
 		const Elf64_Phdr *ph = &plan->phdr[i];
 
-		if (ph->p_type == PT_LOAD && ph->p_memsz &&
-		    map_one(ph, fd, *bias, exec, ctx, err))
+		if (ph->p_type == PT_LOAD && ph->p_memsz && map_one(ph, fd, *bias, exec, ctx, err))
 			return -1;
 	}
 	return 0;

@@ -192,16 +192,33 @@ static int search_cache(const struct search *s, const struct search_object *obje
 	return open_library(path);
 }
 
+/*
+ * The folders of the object itself and of what needed it, up to the program.
+ * glibc: only of those without DT_RUNPATH. musl: makes no difference between both.
+ */
+static int search_inherited(const struct search *s, const struct search_object *object,
+			    const char *name, char path[ELF_PATH_MAX])
+{
+	for (;; object = object->loader) {
+		const char *dirs = object->rpath;
+		int fd;
+
+		if (object->runpath)
+			dirs = s->is_musl ? object->runpath : NULL;
+		fd = search_list(s, object, dirs, s->is_musl ? ":\n" : ":", name, path);
+		if (fd >= 0 || !object->loader)
+			return fd;
+	}
+}
+
 static int search_glibc(const struct search *s, const struct search_object *needed_by,
 			const char *name, char path[ELF_PATH_MAX])
 {
-	const struct search_object *o = needed_by;
 	int fd = -1;
 
 	/* DT_RUNPATH switches all DT_RPATH off, its own and the ancestors'. */
-	for (; fd < 0 && !needed_by->runpath && o; o = o->loader)
-		if (!o->runpath)
-			fd = search_list(s, o, o->rpath, ":", name, path);
+	if (!needed_by->runpath)
+		fd = search_inherited(s, needed_by, name, path);
 	if (fd < 0 && !s->is_secure)
 		fd = search_list(s, program_of(needed_by), s->library_path, ":;", name, path);
 	if (fd < 0)
@@ -216,16 +233,15 @@ static int search_glibc(const struct search *s, const struct search_object *need
 static int search_musl(const struct search *s, const struct search_object *needed_by,
 		       const char *name, char path[ELF_PATH_MAX])
 {
-	const struct search_object *o;
+	const char *last = s->musl_path ? s->musl_path : musl_dirs;
 	int fd = -1;
 
 	if (!s->is_secure)
 		fd = search_list(s, needed_by, s->library_path, ":\n", name, path);
-	for (o = needed_by; o && fd < 0; o = o->loader)
-		fd = search_list(s, o, o->runpath ? o->runpath : o->rpath, ":\n", name, path);
 	if (fd < 0)
-		fd = search_list(s, needed_by, s->musl_path ? s->musl_path : musl_dirs, ":\n", name,
-				 path);
+		fd = search_inherited(s, needed_by, name, path);
+	if (fd < 0)
+		fd = search_list(s, needed_by, last, ":\n", name, path);
 	return fd;
 }
 

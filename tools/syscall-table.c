@@ -24,7 +24,7 @@ struct row {
 
 static const struct row rows[] = {
 #define SYS(nr, name, class, when, what, args, note)                                               \
-	{ nr, SYSCALL_##class, #name, #when, #what, note },
+	{nr, SYSCALL_##class, #name, #when, #what, note},
 #include "../monitor/syscalls.def"
 };
 
@@ -33,7 +33,7 @@ struct condition {
 };
 
 static const struct condition conditions[] = {
-#define CONDITION(name, text) { #name, text },
+#define CONDITION(name, text) {#name, text},
 #include "../policy/conditions.def"
 };
 
@@ -43,7 +43,7 @@ struct set_range {
 };
 
 static const struct set_range set_ranges[] = {
-#define RANGE(set, first, last) { #set, first, last },
+#define RANGE(set, first, last) {#set, first, last},
 #include "../policy/conditions.def"
 };
 
@@ -53,7 +53,7 @@ struct set_use {
 };
 
 static const struct set_use set_uses[] = {
-#define TEST(name, clause, arg, test, mask, value) { #name, #mask },
+#define TEST(name, clause, arg, test, mask, value) {#name, #mask},
 #include "../policy/conditions.def"
 };
 

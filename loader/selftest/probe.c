@@ -86,8 +86,7 @@ static void memory(bool has_keys)
 	}
 	say(munmap((void *)(uintptr_t)priv, 4096) == -1 && errno == EPERM,
 	    "monitor memory cannot be unmapped");
-	say(open("/proc/self/mem", O_RDONLY) == -1 && errno == EACCES,
-	    "/proc/self/mem is refused");
+	say(open("/proc/self/mem", O_RDONLY) == -1 && errno == EACCES, "/proc/self/mem is refused");
 }
 
 /* A child jumps at a syscall instruction of the gate; status of its end. */

@@ -38,13 +38,13 @@ struct oracle_row {
 
 static const struct oracle_row oracle_rows[SYSCALL_END] = {
 #define SYS(nr, name, class, when, what, args, note)                                               \
-	[nr] = { SYSCALL_##class, #name, #when, #what, args, ORACLE_##class(what) },
+	[nr] = {SYSCALL_##class, #name, #when, #what, args, ORACLE_##class(what)},
 #include "../../monitor/syscalls.def"
 };
 
 static inline const struct oracle_row *oracle_row(uint32_t nr)
 {
-	static const struct oracle_row absent = { .class = SYSCALL_ABSENT, .name = "unknown" };
+	static const struct oracle_row absent = {.class = SYSCALL_ABSENT, .name = "unknown"};
 
 	return nr < SYSCALL_END && oracle_rows[nr].class ? &oracle_rows[nr] : &absent;
 }
@@ -58,8 +58,8 @@ static inline bool oracle_reserved(uint64_t arg)
 
 static inline bool oracle_madvise_native(int advice)
 {
-	static const int native[] = { 0,  1,  2,  3,  4,  8,  9,  10, 11, 14, 15,  16,
-				      18, 19, 20, 21, 22, 23, 24, 25, 102, 103 };
+	static const int native[] = {0,	 1,  2,	 3,  4,	 8,  9,	 10, 11, 14,  15,
+				     16, 18, 19, 20, 21, 22, 23, 24, 25, 102, 103};
 
 	for (size_t i = 0; i < sizeof(native) / sizeof(native[0]); i++)
 		if (native[i] == advice)
@@ -70,18 +70,45 @@ static inline bool oracle_madvise_native(int advice)
 static inline bool oracle_prctl_native(int option)
 {
 	switch (option) {
-	case PR_SET_PDEATHSIG: case PR_GET_PDEATHSIG: case PR_GET_DUMPABLE: case PR_SET_DUMPABLE:
-	case PR_GET_UNALIGN: case PR_SET_UNALIGN: case PR_GET_KEEPCAPS: case PR_SET_KEEPCAPS:
-	case PR_GET_FPEMU: case PR_SET_FPEMU: case PR_GET_FPEXC: case PR_SET_FPEXC:
-	case PR_GET_TIMING: case PR_SET_TIMING: case PR_SET_NAME: case PR_GET_NAME:
-	case PR_CAPBSET_READ: case PR_CAPBSET_DROP: case PR_GET_TSC: case PR_SET_TSC:
-	case PR_GET_SECUREBITS: case PR_SET_SECUREBITS:
-	case PR_SET_TIMERSLACK: case PR_GET_TIMERSLACK: case PR_MCE_KILL: case PR_MCE_KILL_GET:
-	case PR_SET_CHILD_SUBREAPER: case PR_GET_CHILD_SUBREAPER:
-	case PR_SET_NO_NEW_PRIVS: case PR_GET_NO_NEW_PRIVS: case PR_GET_TID_ADDRESS:
-	case PR_SET_THP_DISABLE: case PR_GET_THP_DISABLE: case PR_CAP_AMBIENT:
-	case PR_GET_SPECULATION_CTRL: case PR_SET_SPECULATION_CTRL:
-	case PR_SET_IO_FLUSHER: case PR_GET_IO_FLUSHER: case PR_SET_VMA:
+	case PR_SET_PDEATHSIG:
+	case PR_GET_PDEATHSIG:
+	case PR_GET_DUMPABLE:
+	case PR_SET_DUMPABLE:
+	case PR_GET_UNALIGN:
+	case PR_SET_UNALIGN:
+	case PR_GET_KEEPCAPS:
+	case PR_SET_KEEPCAPS:
+	case PR_GET_FPEMU:
+	case PR_SET_FPEMU:
+	case PR_GET_FPEXC:
+	case PR_SET_FPEXC:
+	case PR_GET_TIMING:
+	case PR_SET_TIMING:
+	case PR_SET_NAME:
+	case PR_GET_NAME:
+	case PR_CAPBSET_READ:
+	case PR_CAPBSET_DROP:
+	case PR_GET_TSC:
+	case PR_SET_TSC:
+	case PR_GET_SECUREBITS:
+	case PR_SET_SECUREBITS:
+	case PR_SET_TIMERSLACK:
+	case PR_GET_TIMERSLACK:
+	case PR_MCE_KILL:
+	case PR_MCE_KILL_GET:
+	case PR_SET_CHILD_SUBREAPER:
+	case PR_GET_CHILD_SUBREAPER:
+	case PR_SET_NO_NEW_PRIVS:
+	case PR_GET_NO_NEW_PRIVS:
+	case PR_GET_TID_ADDRESS:
+	case PR_SET_THP_DISABLE:
+	case PR_GET_THP_DISABLE:
+	case PR_CAP_AMBIENT:
+	case PR_GET_SPECULATION_CTRL:
+	case PR_SET_SPECULATION_CTRL:
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER:
+	case PR_SET_VMA:
 		return true;
 	default:
 		return false;
@@ -110,9 +137,8 @@ static inline bool oracle_condition(const char *name, const uint64_t a[6])
 	if (IS_CALL("dup2") || IS_CALL("dup3"))
 		return oracle_reserved(a[1]);
 	if (IS_CALL("close_range"))
-		return (a[2] >> 1 & 1) ||
-		       ((unsigned int)a[0] < RFD_BASE + RFD_COUNT &&
-			(unsigned int)a[1] >= RFD_BASE);
+		return (a[2] >> 1 & 1) || ((unsigned int)a[0] < RFD_BASE + RFD_COUNT &&
+					   (unsigned int)a[1] >= RFD_BASE);
 	if (IS_CALL("mmap"))
 		return a[2] >> 2 & 1;
 	if (IS_CALL("mprotect"))
@@ -176,13 +202,13 @@ static inline uint32_t oracle(const struct seccomp_data *d)
 	case SYSCALL_MEDIATED:
 		return oracle_mediated(d->instruction_pointer);
 	case SYSCALL_COND:
-		return oracle_condition(row->name, a) ? oracle_mediated(d->instruction_pointer) :
-							SECCOMP_RET_ALLOW;
+		return oracle_condition(row->name, a) ? oracle_mediated(d->instruction_pointer)
+						      : SECCOMP_RET_ALLOW;
 	case SYSCALL_DENY:
 		return SECCOMP_RET_ERRNO | (uint32_t)row->error;
 	case SYSCALL_DENYIF:
-		return oracle_condition(row->name, a) ? SECCOMP_RET_ERRNO | (uint32_t)row->error :
-							SECCOMP_RET_ALLOW;
+		return oracle_condition(row->name, a) ? SECCOMP_RET_ERRNO | (uint32_t)row->error
+						      : SECCOMP_RET_ALLOW;
 	case SYSCALL_ABSENT:
 		break;
 	}
@@ -192,22 +218,53 @@ static inline uint32_t oracle(const struct seccomp_data *d)
 /* ---- inputs ---- */
 
 static const uint64_t oracle_ips[] = {
-	0x401000, 0, 2, 0x5ffffffe, 0x5fffffff, 0x60000000, 0x60000001, 0x60000002, 0x60000003,
-	0x61000000, 0x61ffffff, 0x62000000, 0x62000001, 0x62000002, 0x160000002, 0x7ffffffe000,
-	0x7fffffffdffe, 0x7fffffffdfff, 0x7fffffffe000, 0x7fffffffe001, 0x7fffffffe002,
-	0x7fffffffe003, 0x7fffffffe800, 0x7fffffffefff, 0x7ffffffff000, 0x7ffffffff001,
-	0xffffe800, 0xffffffffe800, 0xffffffffff600002, 0xffffffffff600402, UINT64_MAX,
+	0x401000,
+	0,
+	2,
+	0x5ffffffe,
+	0x5fffffff,
+	0x60000000,
+	0x60000001,
+	0x60000002,
+	0x60000003,
+	0x61000000,
+	0x61ffffff,
+	0x62000000,
+	0x62000001,
+	0x62000002,
+	0x160000002,
+	0x7ffffffe000,
+	0x7fffffffdffe,
+	0x7fffffffdfff,
+	0x7fffffffe000,
+	0x7fffffffe001,
+	0x7fffffffe002,
+	0x7fffffffe003,
+	0x7fffffffe800,
+	0x7fffffffefff,
+	0x7ffffffff000,
+	0x7ffffffff001,
+	0xffffe800,
+	0xffffffffe800,
+	0xffffffffff600002,
+	0xffffffffff600402,
+	UINT64_MAX,
 };
 
 static const uint32_t oracle_values[] = {
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 17, 22, 26, 35, 59, 65, 67, 101, 102, 104, 238, 239, 240,
-	241, 246, 247, 248, 249, 255, 0x200, 0x400, 0x600, 0x1000, 0x1001, 0x1002, 0x1003, 0x1004,
-	0x1011, 0x1012, 0x1013, 0x2000, 0x21b6, 0x2103, 0x12103, 0x40182103, 0xc0182103, 0x40182102,
-	0x4000, 0x6000, 0x8000, 0x81a4, 0xc1ed, 0x12000, 0x400000, 0x8400000, 0x1000000, 0x2000000,
-	0x4000000, 0x53564d41, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffffe, 0xffffffff,
+	0,	    1,		2,	   3,	       4,	   5,	       6,
+	7,	    8,		12,	   13,	       17,	   22,	       26,
+	35,	    59,		65,	   67,	       101,	   102,	       104,
+	238,	    239,	240,	   241,	       246,	   247,	       248,
+	249,	    255,	0x200,	   0x400,      0x600,	   0x1000,     0x1001,
+	0x1002,	    0x1003,	0x1004,	   0x1011,     0x1012,	   0x1013,     0x2000,
+	0x21b6,	    0x2103,	0x12103,   0x40182103, 0xc0182103, 0x40182102, 0x4000,
+	0x6000,	    0x8000,	0x81a4,	   0xc1ed,     0x12000,	   0x400000,   0x8400000,
+	0x1000000,  0x2000000,	0x4000000, 0x53564d41, 0x7fffffff, 0x80000000, 0xfffffff0,
+	0xfffffffe, 0xffffffff,
 };
 
-static const uint32_t oracle_uppers[] = { 0, 0, 1, 0x7fff, 0x80000000, 0xffffffff, 0xdeadbeef };
+static const uint32_t oracle_uppers[] = {0, 0, 1, 0x7fff, 0x80000000, 0xffffffff, 0xdeadbeef};
 
 /* xorshift64*, so that every run tests the same */
 static inline uint64_t oracle_random(uint64_t *state)

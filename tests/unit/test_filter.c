@@ -70,7 +70,7 @@ START_TEST(test_all_numbers)
 	uint64_t state = 0x9e3779b97f4a7c15;
 
 	for (int nr = 0; nr < NR_TESTED; nr++) {
-		struct seccomp_data d = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
+		struct seccomp_data d = {.nr = nr, .arch = AUDIT_ARCH_X86_64};
 
 		for (int round = 0; round < ROUNDS; round++) {
 			for (int i = 0; i < 6; i++)
@@ -88,7 +88,7 @@ END_TEST
 START_TEST(test_single_arguments)
 {
 	for (int nr = 0; nr < SYSCALL_END; nr++) {
-		struct seccomp_data d = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
+		struct seccomp_data d = {.nr = nr, .arch = AUDIT_ARCH_X86_64};
 
 		for (int arg = 0; arg < 6; arg++) {
 			for (uint32_t v = 0; v < 0x3000; v++) {
@@ -116,7 +116,7 @@ START_TEST(test_upper_halves_ignored)
 
 	for (int nr = 0; nr < SYSCALL_END; nr++) {
 		const struct oracle_row *row = oracle_row((uint32_t)nr);
-		struct seccomp_data d = { .nr = nr, .arch = AUDIT_ARCH_X86_64 };
+		struct seccomp_data d = {.nr = nr, .arch = AUDIT_ARCH_X86_64};
 
 		for (int round = 0; row->args && round < 2000; round++) {
 			uint32_t want;
@@ -139,14 +139,15 @@ END_TEST
 /* Pointers above 4 GiB whose lower half is zero are pointers. */
 START_TEST(test_upper_halves_of_pointers)
 {
-	static const struct { int nr, arg; } pointers[] = {
-		{ SYS_ppoll, 3 }, { SYS_pselect6, 5 }, { SYS_epoll_pwait, 4 },
-		{ SYS_epoll_pwait2, 4 }, { SYS_pidfd_send_signal, 2 },
-		{ SYS_prlimit64, 2 },
+	static const struct {
+		int nr, arg;
+	} pointers[] = {
+		{SYS_ppoll, 3},	       {SYS_pselect6, 5},	   {SYS_epoll_pwait, 4},
+		{SYS_epoll_pwait2, 4}, {SYS_pidfd_send_signal, 2}, {SYS_prlimit64, 2},
 	};
 
 	for (size_t i = 0; i < COUNT(pointers); i++) {
-		struct seccomp_data d = { .nr = pointers[i].nr, .arch = AUDIT_ARCH_X86_64 };
+		struct seccomp_data d = {.nr = pointers[i].nr, .arch = AUDIT_ARCH_X86_64};
 
 		if (d.nr == SYS_prlimit64)
 			d.args[1] = 7;
@@ -162,12 +163,12 @@ END_TEST
 /* g07; x32 numbers; numbers that no kernel has. */
 START_TEST(test_foreign_calls)
 {
-	static const uint32_t arches[] = { AUDIT_ARCH_I386, 0, UINT32_MAX, 62, 0x8000003e,
-					   0xc000003f, AUDIT_ARCH_AARCH64 };
-	static const uint32_t bits[] = { 0x40000000, 0x80000000, 0xc0000000, 0x20000000, 0x1000 };
+	static const uint32_t arches[] = {AUDIT_ARCH_I386, 0,	       UINT32_MAX,	  62,
+					  0x8000003e,	   0xc000003f, AUDIT_ARCH_AARCH64};
+	static const uint32_t bits[] = {0x40000000, 0x80000000, 0xc0000000, 0x20000000, 0x1000};
 
 	for (uint32_t nr = 0; nr < NR_TESTED; nr++) {
-		struct seccomp_data d = { .nr = (int)nr };
+		struct seccomp_data d = {.nr = (int)nr};
 
 		for (size_t ip = 0; ip < COUNT(oracle_ips); ip++) {
 			d.instruction_pointer = oracle_ips[ip];
@@ -193,7 +194,8 @@ START_TEST(test_constant_answers)
 		bool native = oracle_row(nr)->class == SYSCALL_NATIVE;
 
 		ck_assert_msg(bpf_is_const_allow(filter, filter_len, nr, AUDIT_ARCH_X86_64) ==
-				      native, "%u (%s)", nr, oracle_row(nr)->name);
+				      native,
+			      "%u (%s)", nr, oracle_row(nr)->name);
 		ck_assert(!bpf_is_const_allow(filter, filter_len, nr, AUDIT_ARCH_I386));
 	}
 }
@@ -245,8 +247,8 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 /* Under the filter: exits with CHILD_TRAPPED or the number of the step that failed. */
 static void child(pid_t parent)
 {
-	struct sock_fprog prog = { .len = (unsigned short)filter_len, .filter = filter };
-	struct sigaction action = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO };
+	struct sock_fprog prog = {.len = (unsigned short)filter_len, .filter = filter};
+	struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO};
 
 	sigaction(SIGSYS, &action, NULL);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

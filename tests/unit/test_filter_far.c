@@ -17,7 +17,7 @@ static unsigned far_reach;
 
 START_TEST(test_reach)
 {
-	static const unsigned reaches[] = { 4, 5, 7, 10, 16, 31, 64, 100, 200, 255 };
+	static const unsigned reaches[] = {4, 5, 7, 10, 16, 31, 64, 100, 200, 255};
 	static struct sock_filter filter[FILTER_MAX];
 	struct filter_params fixed = FILTER_PARAMS_FIXED;
 	uint64_t state = 7;
@@ -36,10 +36,9 @@ START_TEST(test_reach)
 		}
 	}
 	for (int round = 0; round < 600 * 200; round++) {
-		struct seccomp_data d = { .nr = round % 600, .arch = AUDIT_ARCH_X86_64 };
+		struct seccomp_data d = {.nr = round % 600, .arch = AUDIT_ARCH_X86_64};
 
-		d.instruction_pointer =
-			oracle_ips[oracle_random(&state) % COUNT(oracle_ips)];
+		d.instruction_pointer = oracle_ips[oracle_random(&state) % COUNT(oracle_ips)];
 		for (int i = 0; i < 6; i++)
 			d.args[i] = oracle_argument(&state);
 		ck_assert_uint_eq(bpf_run(filter, len, &d, NULL), oracle(&d));

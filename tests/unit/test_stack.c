@@ -207,7 +207,7 @@ END_TEST
 	CASE(AT_UID, 1, KEPT, 1)                                                                   \
 	CASE(AT_SECURE, 1, KEPT, 1)                                                                \
 	CASE(AT_RANDOM, 0x1234, STACK_AUX_RANDOM, 0)                                               \
-	CASE(AT_HWCAP2, 2, KEPT, 2)                                                                \
+	CASE(AT_HWCAP2, 3, KEPT, 1)                                                                \
 	CASE(AT_IGNORE, 2, DROPPED, 0)                                                             \
 	CASE(AT_EXECFD, 3, DROPPED, 0)                                                             \
 	CASE(AT_EXECFN, 0x5678, STACK_AUX_EXECFN, 0)                                               \

@@ -24,7 +24,7 @@ struct row {
 
 static const struct row rows[] = {
 #define SYS(nr, name, class, when, what, args, note)                                               \
-	{ nr, SYSCALL_##class, #name, #when, #what, args, note },
+	{nr, SYSCALL_##class, #name, #when, #what, args, note},
 #include "../../monitor/syscalls.def"
 };
 
@@ -39,7 +39,7 @@ struct test_row {
 };
 
 static const struct test_row test_rows[] = {
-#define TEST(name, clause, arg, test, mask, value) { #name, clause, arg },
+#define TEST(name, clause, arg, test, mask, value) {#name, clause, arg},
 #include "../../policy/conditions.def"
 };
 
@@ -74,7 +74,8 @@ START_TEST(test_columns)
 		ck_assert_uint_le(strlen(r->args), SYSCALL_MAX_ARGS);
 		ck_assert_msg((strncmp(r->what, "sys_", 4) == 0) == handled, "%s", r->name);
 		ck_assert_msg((strcmp(r->what, "EPERM") == 0 || strcmp(r->what, "ENOSYS") == 0) ==
-				      refused, "%s", r->name);
+				      refused,
+			      "%s", r->name);
 		ck_assert_msg((strcmp(r->when, "always") == 0) == always, "%s", r->name);
 		if (r->class == SYSCALL_COND || r->class == SYSCALL_DENYIF)
 			ck_assert_msg(is_condition(r->when), "%s", r->name);
