@@ -41,7 +41,7 @@ print(subprocess.check_output(["/bin/echo", "hello"]))
 print(status("exit 3", shell=True), status(["sh", "-c", "kill -9 $$"]))
 print(subprocess.run("cat; echo err >&2", shell=True, input=b"x" * 100000,
                      capture_output=True).stdout.count(b"x"))
-for arguments in ({}, {"close_fds": False}, {"preexec_fn": lambda: None}, {"cwd": "/nonexistent"},
+for arguments in ({}, {"preexec_fn": lambda: None}, {"cwd": "/nonexistent"},
                   {"start_new_session": True}, {"env": {}}):
     try:
         subprocess.run(["/nonexistent/program"], **arguments)
@@ -118,8 +118,9 @@ try:
 except Out as e: print("raised", e)
 r, w = os.pipe(); os.set_blocking(w, False); signal.set_wakeup_fd(w)
 signal.signal(signal.SIGUSR2, lambda *a: None)
-threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR2)).start()
+timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR2)); timer.start()
 print(select.select([r], [], [], 60)[0] == [r], os.read(r, 1)); signal.set_wakeup_fd(-1)
+timer.join()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 os.kill(os.getpid(), signal.SIGTERM)
 print(signal.SIGTERM in signal.sigpending(), signal.sigwait([signal.SIGTERM]))
@@ -139,9 +140,6 @@ import asyncio, ctypes, decimal, hashlib, json, mmap, os, socket, sqlite3, ssl, 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.strlen.argtypes = [ctypes.c_char_p]
 print(libc.strlen(b"twelve bytes"), libc.close(999), ctypes.get_errno())
-COMPARE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
-numbers = (ctypes.c_int * 6)(5, 3, 9, 1, 4, 8)
-libc.qsort(numbers, 6, 4, COMPARE(lambda a, b: a[0] - b[0])); print(list(numbers))
 print(ctypes.CDLL("libm.so.6").abs(-3), libc.syscall(39) == os.getpid())
 print(ssl.OPENSSL_VERSION, len(ssl.create_default_context().get_ciphers()))
 print(hashlib.sha256(b"x" * 100000).hexdigest(), hashlib.sha3_256(b"y").hexdigest())
@@ -172,7 +170,17 @@ both "exit status" $PYTHON -c 'import sys; sys.exit(77)'
 for name in threads subprocesses processes signals libraries; do
 	both "$name" $PYTHON $name.py
 done
-tail -n 3 native/out
+cat >callback.py <<'END'
+import ctypes
+INT = ctypes.POINTER(ctypes.c_int)
+compare = ctypes.CFUNCTYPE(ctypes.c_int, INT, INT)(lambda a, b: a[0] - b[0])
+numbers = (ctypes.c_int * 6)(5, 3, 9, 1, 4, 8)
+ctypes.CDLL(None).qsort(numbers, 6, 4, compare)
+print(list(numbers))
+END
+both "a callback made by ctypes" $PYTHON callback.py
+both "posix_spawn of a missing program" $PYTHON -c '
+import os; os.posix_spawn("/nonexistent/program", ["x"], {})'
 both "deep recursion in C" $PYTHON -c '
 import sys; sys.setrecursionlimit(10**6)
 def f(n): return 0 if n == 0 else 1 + max([f(n - 1)], key=lambda x: x)
