@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -57,9 +58,22 @@ static bool seals(void)
 	return mprotect(p, 4096, PROT_READ | PROT_WRITE) == -1 && errno == EPERM;
 }
 
+/* Inherited, it would make memory executable that nobody has vetted (a19). */
+static void drop_read_implies_exec(void)
+{
+	int now = personality(0xffffffff);
+
+	if (now >= 0 && (now & READ_IMPLIES_EXEC))
+		(void)personality((unsigned long)(now & ~READ_IMPLIES_EXEC));
+	if (personality(0xffffffff) & READ_IMPLIES_EXEC)
+		report_fail(EXIT_ENDORUN, "machine: READ_IMPLIES_EXEC cannot be switched off; start "
+					  "endorun without setarch -X");
+}
+
 void machine_check(struct launch *l)
 {
 	check_cpu();
+	drop_read_implies_exec();
 	if (!seals())
 		report_fail(EXIT_ENDORUN,
 			    "machine: this kernel has no mseal, or something keeps it "

@@ -113,8 +113,13 @@ void reserved_setup(struct launch *l)
 
 void reserved_restore(const struct launch *l)
 {
+	struct rlimit before;
+
 	if (!l->is_child)
 		return;
+	(void)getrlimit(RLIMIT_NOFILE, &before);
+	lift_soft_limit();
 	put(RFD_SELF, RFD_TARGET, "restoring numbers");
 	put(RFD_SELF, RFD_HANDOVER, "restoring numbers");
+	(void)setrlimit(RLIMIT_NOFILE, &before);
 }

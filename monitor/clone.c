@@ -13,6 +13,7 @@
 #include "handlers.h"
 #include "sigframe.h"
 #include "verify.h"
+#include "wx.h"
 
 #define SIG_SETMASK 2
 /* For threads: what must be there, and what may be. */
@@ -130,6 +131,7 @@ static void fork_child(struct priv *p, const struct clone_want *w)
 	sigaction_after_fork();
 	exec_after_fork();
 	execve_after_fork();
+	wx_after_fork();
 	if (slot_arm(p))
 		die(DIE_SETUP, (uint64_t)p->tid);
 	if (boot.flags & BOOT_FOREIGN)

@@ -4,6 +4,7 @@
  * on the monitor stack, with faults fixed up again.
  */
 #include "sigframe.h"
+#include "wx.h"
 
 /* The two instructions that a trampoline begins with (rewrite.c). */
 static const uint8_t park_rdx[8] = {0x48, 0x89, 0x94, 0x24, 0x78, 0xff, 0xff, 0xff};
@@ -198,7 +199,7 @@ void deliver(struct priv *p)
 	if (si.signo < 1 || si.signo > NSIG_MAX)
 		die(DIE_FORGED_SIGNAL, (uint64_t)(uint32_t)si.signo);
 	forced = si.code > 0 && (SYNC_MASK & SIGBIT(si.signo));
-	if (forced && fell_in_trampoline(p, &si))
+	if (forced && (fell_in_trampoline(p, &si) || wx_fault(p, frame_copy(p), &si)))
 		resume_program(p);
 	if (!forced && hold_back(p, &si))
 		resume_program(p);

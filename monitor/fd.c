@@ -8,6 +8,10 @@
 #define RLIMIT_NOFILE 7
 #define CLOSE_RANGE_UNSHARE 2u
 
+struct limits { /* struct rlimit64, linux/resource.h */
+	uint64_t soft, hard;
+};
+
 void fd_link(char out[FD_LINK_SIZE], int fd)
 {
 	static const char prefix[] = "thread-self/fd/";
@@ -26,9 +30,7 @@ void fd_link(char out[FD_LINK_SIZE], int fd)
 
 long fd_reserve(int fd, int number, int flags)
 {
-	struct {
-		uint64_t soft, hard;
-	} old, lifted;
+	struct limits old, lifted;
 	long ret = MON3(__NR_dup3, fd, number, flags);
 
 	if (ret != -EBADF || MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, &old) ||
@@ -88,12 +90,33 @@ long sys_ioctl(struct priv *p)
 	return -EPERM;
 }
 
+/*
+ * The hard limit never falls below the reserved numbers, or the monitor could
+ * not lift the soft one for the moment that it needs.
+ */
+static long set_nofile(struct priv *p, int new_arg)
+{
+	struct app_call c = {.nr = (long)p->regs.orig_rax};
+	struct limits now, want;
+
+	for (int i = 0; i < 6; i++)
+		c.a[i] = arg(p, i);
+	if (copy_in(&want, UADDR(arg(p, new_arg)), sizeof(want)))
+		return -EFAULT;
+	if (!MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, &now) &&
+	    now.hard >= RFD_BASE + RFD_COUNT && want.hard < RFD_BASE + RFD_COUNT)
+		want.hard = RFD_BASE + RFD_COUNT;
+	memcpy(p->copy, &want, sizeof(want));
+	c.a[new_arg] = (uint64_t)p->copy;
+	return app_call(p, &c);
+}
+
 long sys_setrlimit(struct priv *p)
 {
-	return app_call_same(p);
+	return set_nofile(p, 1);
 }
 
 long sys_prlimit64(struct priv *p)
 {
-	return app_call_same(p);
+	return set_nofile(p, 2);
 }

@@ -101,20 +101,39 @@ bool judge_root_is_plain(void)
 	return root_known && !dev_on_root;
 }
 
+/* A name, or a name with the " (deleted)" that d_path appends. */
+static bool is_name(const char *path, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !memcmp(path, name, n) && (!path[n] || path[n] == ' ');
+}
+
+/* A bind mount of one file shows the name of the place, not of the file. */
+static bool is_mount_root(int fd)
+{
+	struct statx st;
+
+	return MON5(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) ||
+	       !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 static int judge_proc_name(int fd)
 {
-	char link[FD_LINK_SIZE], path[512];
+	char link[FD_LINK_SIZE], path[512] = {0};
 	long n;
 
-	fd_link(link, fd);
-	n = MON4(__NR_readlinkat, RFD_PROC, link, path, sizeof(path) - 1);
-	if (n <= 0 || n == (long)sizeof(path) - 1)
+	if (is_mount_root(fd))
 		return -EACCES;
-	path[n] = 0;
+	fd_link(link, fd);
+	n = MON4(__NR_readlinkat, RFD_PROC, link, path, sizeof(path) - 32);
+	if (n <= 0 || n == (long)sizeof(path) - 32)
+		return -EACCES;
 	while (n > 0 && path[n - 1] != '/')
 		n--;
 	for (size_t i = 0; i < sizeof(proc_names) / sizeof(proc_names[0]); i++)
-		if (!memcmp(path + n, proc_names[i], strlen(proc_names[i]) + 1))
+		if (is_name(path + n, proc_names[i]))
 			return -EACCES;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 
 #include "handlers.h"
+#include "wx.h"
 
 #define MAP_FIXED_ANY (MAP_FIXED | MAP_FIXED_NOREPLACE)
 
@@ -26,8 +27,12 @@ static void refuse(const char *what, const struct line *why)
 	line_flush(&l);
 }
 
-/* Only a regular file can be copied; devices and special files cannot (f09). */
-static int check_source_fd(int fd)
+/*
+ * Only a regular file can be copied; devices and special files cannot (f09).
+ * A shared mapping of a file that is open for writing is meant to show later
+ * writes: a copy would not, so it is refused (a15).
+ */
+static int check_source_fd(int fd, uint64_t flags)
 {
 	uint8_t st[144];
 	uint32_t mode;
@@ -36,6 +41,11 @@ static int check_source_fd(int fd)
 	if (ret)
 		return (int)ret;
 	memcpy(&mode, st + 24, sizeof(mode)); /* asm/stat.h: st_mode */
+	if ((flags & MAP_TYPE) != MAP_PRIVATE) {
+		ret = MON2(__NR_fcntl, fd, F_GETFL);
+		if (ret < 0 || (ret & O_ACCMODE) != O_RDONLY)
+			return -EACCES;
+	}
 	return S_ISREG(mode) ? 0 : -EACCES;
 }
 
@@ -48,6 +58,23 @@ static long reserve(uint64_t addr, uint64_t len, uint64_t flags)
 		return -EPERM;
 	return MON6(__NR_mmap, addr, len, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | keep, -1,
 		    0);
+}
+
+/* Both rights: writable first (wx.c). Shared, others could write to code. */
+static long map_writable_code(struct priv *p, uint64_t addr, uint64_t len)
+{
+	struct app_call c = {.nr = __NR_mmap,
+			     .a = {addr, len, arg(p, 2) & ~(uint64_t)PROT_EXEC, arg(p, 3),
+				   arg(p, 4), arg(p, 5)}};
+	long at, ret;
+
+	if ((arg(p, 3) & MAP_TYPE) != MAP_PRIVATE)
+		return -EACCES;
+	at = app_call(p, &c);
+	if (at < 0)
+		return at;
+	ret = wx_add(p, (uint64_t)at, len);
+	return ret ? ret : at;
 }
 
 long sys_mmap(struct priv *p)
@@ -65,7 +92,7 @@ long sys_mmap(struct priv *p)
 	if (flags & (MAP_GROWSDOWN | MAP_HUGETLB))
 		return -EINVAL;
 	if (prot & PROT_WRITE)
-		return -EACCES; /* docs/compatibility.md */
+		return map_writable_code(p, addr, len);
 	if (flags & MAP_ANONYMOUS) {
 		at = reserve(addr, len, flags);
 		if (at < 0)
@@ -74,7 +101,7 @@ long sys_mmap(struct priv *p)
 		ret = MON3(__NR_mprotect, at, len, PROT_READ);
 		return ret ? ret : at;
 	}
-	ret = check_source_fd(src.fd);
+	ret = check_source_fd(src.fd, flags);
 	if (ret)
 		return ret;
 	at = reserve(addr, len, flags);
@@ -127,8 +154,11 @@ static long protect(struct priv *p)
 		return 0;
 	if (addr + len < addr || in_reserved(addr, len))
 		return -ENOMEM;
-	if (prot & PROT_WRITE)
-		return -EACCES;
+	if (prot & PROT_WRITE) {
+		long ret = wx_add(p, addr, len);
+
+		return ret ? ret : MON3(__NR_mprotect, addr, len, PROT_READ | PROT_WRITE);
+	}
 	return make_executable(p, addr, len);
 }
 

@@ -119,17 +119,21 @@ spawn() { # COMMAND...: in the background; its pid is in PID
 	SPAWNED+=("$PID")
 }
 
-# Runs COMMAND natively, then under endorun: status, output and errors must be equal.
-# $IN is its standard input. `both` prints what was compared into native/ and endorun/.
+# Runs COMMAND natively, then under endorun: status, output and errors must be equal,
+# and are kept in native/ and endorun/. $IN is its standard input. Process numbers in a
+# shell's messages may differ.
 both() { # WHAT COMMAND...
 	local what=$1 native endorun
 
 	shift
 	mkdir -p native endorun
-	(exec "$@") <"${IN:-/dev/null}" >native/out 2>native/err
-	native=$?
-	("${ER[@]}" "$@") <"${IN:-/dev/null}" >endorun/out 2>endorun/err
-	endorun=$?
+	{
+		(exec "$@") <"${IN:-/dev/null}" >native/out 2>native/err
+		native=$?
+		("${ER[@]}" "$@") <"${IN:-/dev/null}" >endorun/out 2>endorun/err
+		endorun=$?
+	} 2>/dev/null # what this shell says of a death
+	sed -i -E 's/(line [0-9]+:) +[0-9]+ /\1 PID /' native/err endorun/err
 	if [ "$endorun" = "$native" ] && cmp -s native/out endorun/out &&
 		cmp -s native/err endorun/err; then
 		pass "$what (status $native)"
