@@ -13,7 +13,6 @@
 #include "handlers.h"
 #include "sigframe.h"
 #include "verify.h"
-#include "wx.h"
 
 #define SIG_SETMASK 2
 /* For threads: what must be there, and what may be. */
@@ -128,10 +127,7 @@ static void fork_child(struct priv *p, const struct clone_want *w)
 {
 	p->tid = p->tgid = (int32_t)MON0(__NR_gettid);
 	slots_after_fork(p);
-	sigaction_after_fork();
-	exec_after_fork();
-	execve_after_fork();
-	wx_after_fork();
+	lock_reset(&exec_lock);
 	if (slot_arm(p))
 		die(DIE_SETUP, (uint64_t)p->tid);
 	if (boot.flags & BOOT_FOREIGN)
@@ -148,6 +144,24 @@ static void fork_child(struct priv *p, const struct clone_want *w)
 		p->regs.rsp = w->sp;
 	p->ndefer = 0; /* noted before the fork: the parent's */
 	p->sync_pending = 0;
+}
+
+/* Another thread may be half way through a change: the child would copy that. */
+static void lock_tables(struct priv *p)
+{
+	lock_take(&wx_lock, p);
+	lock_take(&vet_lock, p);
+	lock_take(&actions_lock, p);
+	lock_take(&slots_lock, p);
+}
+
+/* In the parent and in the child, where nobody else can hold one. */
+static void unlock_tables(void)
+{
+	lock_drop(&slots_lock);
+	lock_drop(&actions_lock);
+	lock_drop(&vet_lock);
+	lock_drop(&wx_lock);
 }
 
 static long make_process(struct priv *p, struct clone_want *w)
@@ -168,10 +182,15 @@ static long make_process(struct priv *p, struct clone_want *w)
 		return -EFAULT;
 	if (w->flags & CLONE_SETTLS)
 		a.flags |= CLONE_SETTLS;
+	/* The tables are locked across the call: nobody may wait for a child. */
+	if (!single_threaded(p))
+		a.flags &= ~(uint64_t)CLONE_VFORK;
 	if (w->flags & CLONE_PIDFD)
 		a.pidfd = (uint64_t)&pidfd;
 	block_signals(~0ull);
+	lock_tables(p);
 	ret = MON2(__NR_clone3, &a, sizeof(a));
+	unlock_tables();
 	if (ret == 0)
 		fork_child(p, w);
 	else

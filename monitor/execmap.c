@@ -4,8 +4,6 @@
  */
 #include "execmap.h"
 
-#include "monitor.h"
-
 /* Index of the first range with hi >= at. */
 static size_t first_reaching(const struct execmap *m, uint64_t at)
 {
@@ -24,7 +22,7 @@ static size_t first_reaching(const struct execmap *m, uint64_t at)
 
 static void splice(struct execmap *m, size_t at, size_t drop, size_t add)
 {
-	memmove(&m->r[at + add], &m->r[at + drop], (m->n - at - drop) * sizeof(m->r[0]));
+	__builtin_memmove(&m->r[at + add], &m->r[at + drop], (m->n - at - drop) * sizeof(m->r[0]));
 	m->n = m->n - drop + add;
 }
 

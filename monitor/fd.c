@@ -103,8 +103,8 @@ static long set_nofile(struct priv *p, int new_arg)
 		c.a[i] = arg(p, i);
 	if (copy_in(&want, UADDR(arg(p, new_arg)), sizeof(want)))
 		return -EFAULT;
-	if (!MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, &now) &&
-	    now.hard >= RFD_BASE + RFD_COUNT && want.hard < RFD_BASE + RFD_COUNT)
+	if (!MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, &now) && now.hard >= RFD_BASE + RFD_COUNT &&
+	    want.hard < RFD_BASE + RFD_COUNT)
 		want.hard = RFD_BASE + RFD_COUNT;
 	memcpy(p->copy, &want, sizeof(want));
 	c.a[new_arg] = (uint64_t)p->copy;

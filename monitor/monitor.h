@@ -168,6 +168,9 @@ void lock_take(struct lock *l, const struct priv *p);
 bool lock_try(struct lock *l, const struct priv *p) MUST_CHECK; /* does not wait */
 void lock_drop(struct lock *l);
 void lock_reset(struct lock *l); /* in a fork child: the owner is gone */
+/* The tables' locks, in the order in which they are taken. */
+extern struct lock wx_lock, vet_lock, actions_lock, slots_lock;
+extern struct lock exec_lock;
 
 /* --- mem.c: what the compiler may call --- */
 void *memcpy(void *dst, const void *src, size_t n);
@@ -198,7 +201,6 @@ int on_signal(void *frame, struct priv *p);
 void deliver(struct priv *p);
 void set_app_mask(struct priv *p, uint64_t mask);
 void sigaction_init(uint64_t ignored); /* fault signals that stay ignored */
-void sigaction_after_fork(void);
 struct action {
 	uint64_t handler;
 	uint64_t flags;
@@ -228,8 +230,6 @@ long exec_check(uint64_t len, const struct exec_source *src, struct line *why) M
 bool exec_overlaps(uint64_t addr, uint64_t len);
 /* Executable memory that the monitor did not make. */
 void exec_note(uint64_t lo, uint64_t hi);
-void exec_after_fork(void);
-void execve_after_fork(void);
 
 /* --- judge.c --- */
 int judge_fd(struct priv *p, int fd) MUST_CHECK; /* 0 or -EACCES */

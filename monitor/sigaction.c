@@ -17,7 +17,7 @@
 #define UNBLOCKABLE (SIGBIT(9) | SIGBIT(19))
 
 static struct action actions[NSIG_MAX + 1];
-static struct lock actions_lock;
+struct lock actions_lock;
 
 /* Returns 0 or -errno. Pre: actions_lock held, or a single thread. */
 static long tell_kernel(int sig, const struct action *act)
@@ -51,11 +51,6 @@ void sigaction_init(uint64_t ignored)
 		if ((SYNC_MASK & SIGBIT(sig)) && tell_kernel(sig, &actions[sig]))
 			die(DIE_SETUP, (uint64_t)sig);
 	}
-}
-
-void sigaction_after_fork(void)
-{
-	lock_reset(&actions_lock);
 }
 
 uint64_t sigaction_ignored_sync(void)

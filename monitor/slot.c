@@ -14,7 +14,7 @@
 /* Slots looked at for a dead owner on each allocation: keeps memory flat. */
 #define RECLAIM_STEPS 4
 
-static struct lock slots_lock;
+struct lock slots_lock;
 static uint32_t slots_high; /* slots below were used once */
 static uint32_t slots_hand; /* where the search for dead ones goes on */
 static _Atomic uint32_t slots_used;
@@ -156,7 +156,6 @@ bool single_threaded(struct priv *self)
 
 void slots_after_fork(struct priv *self)
 {
-	lock_reset(&slots_lock);
 	for (uint32_t i = 0; i < slots_high; i++)
 		if (slot_at(i) != self)
 			slot_at(i)->used = 0;

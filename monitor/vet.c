@@ -24,12 +24,7 @@
 #define LARGE_TEXT (64u << 10) /* bytes */
 
 static struct execmap execmap;
-static struct lock vet_lock;
-
-void exec_after_fork(void)
-{
-	lock_reset(&vet_lock);
-}
+struct lock vet_lock;
 
 bool exec_overlaps(uint64_t addr, uint64_t len)
 {

@@ -19,12 +19,7 @@
 #define SEGV_ACCERR 2
 
 static struct execmap wanted;
-static struct lock wx_lock;
-
-void wx_after_fork(void)
-{
-	lock_reset(&wx_lock);
-}
+struct lock wx_lock;
 
 long wx_add(struct priv *p, uint64_t addr, uint64_t len)
 {

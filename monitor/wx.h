@@ -11,6 +11,5 @@
 long wx_add(struct priv *p, uint64_t addr, uint64_t len) MUST_CHECK;
 /* Was this fault the change from one to the other? Then it is made. */
 bool wx_fault(struct priv *p, const struct rt_sigframe *f, const struct ksiginfo *si) MUST_CHECK;
-void wx_after_fork(void);
 
 #endif

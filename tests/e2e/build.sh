@@ -11,7 +11,7 @@ PROGRAMS=$E2E_DIR/../programs
 is "gcc's status" $? 0
 gcc -D_GNU_SOURCE -O2 -o facts.native "$PROGRAMS/facts.c"
 same_file "the program is natively the same" facts facts.native
-both "what gcc built, under endorun" ./facts x
+both "what gcc built, under endorun" env -u _ ./facts x
 both "an error in the source" gcc -fsyntax-only -x c - <<<'int main(void) { return missing; }'
 echo 'int main(void) { return missing; }' >wrong.c
 both "an error in a source file" gcc -c wrong.c

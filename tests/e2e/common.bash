@@ -128,7 +128,7 @@ both() { # WHAT COMMAND...
 	shift
 	mkdir -p native endorun
 	{
-		(exec "$@") <"${IN:-/dev/null}" >native/out 2>native/err
+		("$@") <"${IN:-/dev/null}" >native/out 2>native/err
 		native=$?
 		("${ER[@]}" "$@") <"${IN:-/dev/null}" >endorun/out 2>endorun/err
 		endorun=$?

@@ -16,7 +16,8 @@ both "a file" curl -sS "http://127.0.0.1:$port/file"
 same_file "the file is right" endorun/out www/file
 both "a name" curl -sS "http://localhost:$port/small"
 both "a name, IPv4 only" curl -4 -sS "http://localhost:$port/small"
-both "many files at the same time" curl -sS --parallel --parallel-max 8 \
+both "many files at the same time" curl -sS --no-progress-meter \
+	--parallel --parallel-max 8 \
 	"http://localhost:$port/small?[1-$(size 30 6)]"
 both "a missing file" curl -sS -f "http://127.0.0.1:$port/missing"
 both "no server" curl -sS "http://127.0.0.1:1/"

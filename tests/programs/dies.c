@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static volatile int zero;
+static volatile char *volatile low = (volatile char *)0x10;
 
 static void die_of_bus(void)
 {
@@ -58,9 +59,9 @@ static void die_handled(int on_stack)
 static void fault(const char *how)
 {
 	if (!strcmp(how, "read"))
-		*(volatile char *)0x10;
+		(void)*low;
 	else if (!strcmp(how, "write"))
-		*(volatile char *)0x10 = 1;
+		*low = 1;
 	else if (!strcmp(how, "jump"))
 		((void (*)(void))0x10)();
 	else if (!strcmp(how, "const"))
@@ -70,7 +71,8 @@ static void fault(const char *how)
 	else if (!strcmp(how, "kernel"))
 		*(volatile char *)0xffffffff81000000UL = 1;
 	else if (!strcmp(how, "divide"))
-		zero = 1 / zero;
+		__asm__ volatile("xor %%edx, %%edx; xor %%ecx, %%ecx; div %%ecx" ::
+					 : "eax", "ecx", "edx");
 	else if (!strcmp(how, "illegal"))
 		__asm__ volatile("ud2");
 	else if (!strcmp(how, "int3"))
