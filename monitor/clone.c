@@ -68,6 +68,8 @@ static void check_armed(struct priv *p)
 void child_start(struct priv *p)
 {
 	p->tid = (int32_t)MON0(__NR_gettid);
+	if (p->is_vfork)
+		p->tgid = p->tid;
 	if (slot_arm(p))
 		die(DIE_SETUP, (uint64_t)p->tid);
 	p->control->selector = SEL_ALLOW;
@@ -82,25 +84,20 @@ void child_start(struct priv *p)
 	set_exit_values(p);
 }
 
-static long make_thread(struct priv *p, const struct clone_want *w)
+/*
+ * The call itself, for a task in this memory with slot c. All signals are
+ * blocked until the new task is armed; the parent's come back here.
+ */
+static long clone_into(struct priv *p, struct priv *c, const struct clone_want *w)
 {
 	long (*go)(uint64_t, uint64_t, uint64_t, struct control *);
-	struct priv *c;
-	int32_t tid;
+	uint64_t flags = (w->flags & ~(uint64_t)IDS_BY_MONITOR) | w->exit_signal;
 	long ret;
 
-	if ((w->flags & THREAD_NEEDS) != THREAD_NEEDS || (w->flags & ~(uint64_t)THREAD_MAY))
-		return -EINVAL;
-	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
-		return -EFAULT;
-	c = slot_alloc(p);
-	if (!c)
-		return -EAGAIN;
 	c->regs = p->regs;
 	c->regs.rax = 0;
 	if (w->sp)
 		c->regs.rsp = w->sp;
-	c->tgid = p->tgid;
 	c->inside = 1;
 	c->app_mask = p->app_mask;
 	c->clone_flags = w->flags;
@@ -108,10 +105,31 @@ static long make_thread(struct priv *p, const struct clone_want *w)
 	c->clone_ptid = w->ptid;
 	block_signals(~0ull);
 	go = (__typeof__(go))GATE(gate_clone);
-	ret = go(w->flags & ~(uint64_t)IDS_BY_MONITOR, c->stack_top, w->tls, c->control);
+	ret = go(flags, c->stack_top, w->tls, c->control);
 	block_signals(~SYNC_MASK);
 	p->mask_dirty = 1;
 	p->kmask = kernel_mask(p->app_mask);
+	return ret;
+}
+
+static long make_thread(struct priv *p, const struct clone_want *w)
+{
+	struct priv *c;
+	int32_t tid;
+	long ret;
+
+	if (p->is_vfork)
+		return -EAGAIN; /* docs/compatibility.md */
+	if ((w->flags & THREAD_NEEDS) != THREAD_NEEDS || (w->flags & ~(uint64_t)THREAD_MAY))
+		return -EINVAL;
+	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
+		return -EFAULT;
+	c = slot_alloc(p);
+	if (!c)
+		return -EAGAIN;
+	c->tgid = p->tgid;
+	c->process = p->process;
+	ret = clone_into(p, c, w);
 	if (ret < 0) {
 		slot_free(c);
 		return ret;
@@ -127,6 +145,7 @@ static void fork_child(struct priv *p, const struct clone_want *w)
 {
 	p->tid = p->tgid = (int32_t)MON0(__NR_gettid);
 	slots_after_fork(p);
+	p->is_vfork = 0;
 	lock_reset(&exec_lock);
 	if (slot_arm(p))
 		die(DIE_SETUP, (uint64_t)p->tid);
@@ -207,14 +226,59 @@ static long make_process(struct priv *p, struct clone_want *w)
 	return ret;
 }
 
+/*
+ * A child that runs in this memory while the caller, its only other thread,
+ * sleeps. When the call returns, the child has left the memory: by execve,
+ * with the exec lock taken, or dead. A table that it was changing when it died
+ * cannot be trusted.
+ */
+static long make_vfork(struct priv *p, const struct clone_want *w)
+{
+	const struct lock *const tables[] = {&wx_lock, &vet_lock, &actions_lock, &slots_lock};
+	struct priv *c;
+	int32_t pid;
+	long ret;
+
+	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
+		return -EFAULT;
+	c = slot_alloc(p);
+	if (!c)
+		return -EAGAIN;
+	c->alt = p->alt;
+	c->is_vfork = 1;
+	c->tgid = 0;
+	ret = sigaction_vfork(p, c) ? -EAGAIN : clone_into(p, c, w);
+	if (ret >= 0) {
+		for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+			if (lock_held_by(tables[i], (int32_t)ret))
+				die(DIE_INVARIANT, (uint64_t)ret);
+		if (lock_held_by(&exec_lock, (int32_t)ret))
+			lock_reset(&exec_lock);
+		pid = (int32_t)ret;
+		if (w->flags & CLONE_PARENT_SETTID)
+			(void)!copy_out(UADDR(w->ptid), &pid, sizeof(pid));
+	}
+	if (c->process != p->process)
+		sigaction_vfork_done(c);
+	slot_free(c);
+	return ret;
+}
+
 static long do_clone(struct priv *p, struct clone_want *w)
 {
+	const uint64_t vfork = CLONE_VM | CLONE_VFORK;
+	const uint64_t not_vfork =
+		CLONE_THREAD | CLONE_SIGHAND | CLONE_FILES | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+
 	/*
-	 * vfork shares memory with a sleeping parent. The child gets a copy
-	 * instead; the parent still waits (docs/compatibility.md).
+	 * Other threads would go on while the child uses their memory: then it
+	 * gets a copy (docs/compatibility.md).
 	 */
-	if ((w->flags & CLONE_VM) && (w->flags & CLONE_VFORK) && !(w->flags & CLONE_THREAD))
+	if ((w->flags & vfork) == vfork && !(w->flags & CLONE_THREAD)) {
+		if (!(w->flags & not_vfork) && single_threaded(p))
+			return make_vfork(p, w);
 		w->flags &= ~(uint64_t)(CLONE_VM | CLONE_SIGHAND);
+	}
 	return w->flags & CLONE_VM ? make_thread(p, w) : make_process(p, w);
 }
 
@@ -270,7 +334,7 @@ long sys_fork(struct priv *p)
 
 long sys_vfork(struct priv *p)
 {
-	struct clone_want w = {.flags = CLONE_VFORK, .exit_signal = 17};
+	struct clone_want w = {.flags = CLONE_VM | CLONE_VFORK, .exit_signal = 17};
 
 	return do_clone(p, &w);
 }

@@ -170,7 +170,7 @@ static long do_execve(struct priv *p, int dirfd, struct uaddr path, uint64_t arg
 			     .flags = boot.flags,
 			     .nslots = boot.nslots,
 			     .app_mask = p->app_mask,
-			     .ignored = sigaction_ignored_sync()};
+			     .ignored = sigaction_ignored_sync(p)};
 	long ret, fd;
 
 	if (flags & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))

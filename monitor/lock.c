@@ -43,3 +43,8 @@ bool lock_try(struct lock *l, const struct priv *p)
 	return atomic_compare_exchange_strong_explicit(&l->owner, &expected, (uint32_t)p->tid,
 						       memory_order_acquire, memory_order_relaxed);
 }
+
+bool lock_held_by(const struct lock *l, int32_t tid)
+{
+	return atomic_load_explicit(&l->owner, memory_order_relaxed) == (uint32_t)tid;
+}

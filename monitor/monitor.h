@@ -168,6 +168,7 @@ void lock_take(struct lock *l, const struct priv *p);
 bool lock_try(struct lock *l, const struct priv *p) MUST_CHECK; /* does not wait */
 void lock_drop(struct lock *l);
 void lock_reset(struct lock *l); /* in a fork child: the owner is gone */
+bool lock_held_by(const struct lock *l, int32_t tid);
 /* The tables' locks, in the order in which they are taken. */
 extern struct lock wx_lock, vet_lock, actions_lock, slots_lock;
 extern struct lock exec_lock;
@@ -210,7 +211,10 @@ struct action {
 /* exec: handlers become SIG_DFL (CLONE_CLEAR_SIGHAND). */
 void sigaction_clear_handlers(struct priv *p);
 /* The fault signals that the program ignores: the kernel does not know. */
-uint64_t sigaction_ignored_sync(void);
+uint64_t sigaction_ignored_sync(const struct priv *p);
+/* A vfork child has a table of its own: 0, or -1 when there are too many. */
+int sigaction_vfork(struct priv *parent, struct priv *child) MUST_CHECK;
+void sigaction_vfork_done(const struct priv *child);
 /* Looks up the action for a delivery; RESETHAND is applied. */
 struct action sigaction_take(struct priv *p, int sig);
 void sigaction_kernel_default(int sig);

@@ -16,8 +16,42 @@
 	 SA_RESTART | SA_NODEFER | SA_RESETHAND)
 #define UNBLOCKABLE (SIGBIT(9) | SIGBIT(19))
 
-static struct action actions[NSIG_MAX + 1];
+/* A process of its own in this memory: the program, and its vfork children. */
+struct process {
+	struct action actions[NSIG_MAX + 1];
+	uint8_t used;
+};
+
+#define PROCESSES 8 /* vfork children of vfork children: more than anybody nests */
+
+static struct process processes[PROCESSES] = {[0] = {.used = 1}};
 struct lock actions_lock;
+
+static struct action *actions_of(const struct priv *p)
+{
+	return processes[p->process].actions;
+}
+
+int sigaction_vfork(struct priv *parent, struct priv *child)
+{
+	int ret = -1;
+
+	lock_take(&actions_lock, parent);
+	for (uint8_t i = 0; i < PROCESSES && ret < 0; i++) {
+		if (processes[i].used)
+			continue;
+		processes[i] = processes[parent->process];
+		child->process = i;
+		ret = 0;
+	}
+	lock_drop(&actions_lock);
+	return ret;
+}
+
+void sigaction_vfork_done(const struct priv *child)
+{
+	processes[child->process].used = 0;
+}
 
 /* Returns 0 or -errno. Pre: actions_lock held, or a single thread. */
 static long tell_kernel(int sig, const struct action *act)
@@ -40,6 +74,8 @@ static long tell_kernel(int sig, const struct action *act)
 
 void sigaction_init(uint64_t ignored)
 {
+	struct action *actions = processes[0].actions;
+
 	for (int sig = 1; sig <= NSIG_MAX; sig++) {
 		struct action old = {0};
 
@@ -53,8 +89,9 @@ void sigaction_init(uint64_t ignored)
 	}
 }
 
-uint64_t sigaction_ignored_sync(void)
+uint64_t sigaction_ignored_sync(const struct priv *p)
 {
+	const struct action *actions = actions_of(p);
 	uint64_t set = 0;
 
 	for (int sig = 1; sig <= NSIG_MAX; sig++)
@@ -65,6 +102,8 @@ uint64_t sigaction_ignored_sync(void)
 
 void sigaction_clear_handlers(struct priv *p)
 {
+	struct action *actions = actions_of(p);
+
 	lock_take(&actions_lock, p);
 	for (int sig = 1; sig <= NSIG_MAX; sig++) {
 		if (actions[sig].handler <= SIG_IGN)
@@ -77,6 +116,7 @@ void sigaction_clear_handlers(struct priv *p)
 
 struct action sigaction_take(struct priv *p, int sig)
 {
+	struct action *actions = actions_of(p);
 	struct action act;
 
 	lock_take(&actions_lock, p);
@@ -98,6 +138,7 @@ void sigaction_kernel_default(int sig)
 
 long sys_rt_sigaction(struct priv *p)
 {
+	struct action *actions = actions_of(p);
 	int sig = arg_int(p, 0);
 	struct action new, old;
 	bool set = arg(p, 1) != 0;

@@ -147,6 +147,8 @@ struct priv {
 	uint8_t step_seen;    /* a single-step trap hit the monitor: give TF back */
 	uint8_t used;	      /* this slot belongs to a thread */
 	uint8_t starting;     /* clone under way: not yet known to the kernel */
+	uint8_t process;      /* whose signal actions: sigaction.c */
+	uint8_t is_vfork;     /* shares the memory of a parent that sleeps */
 	uint8_t carrier;      /* the frame being worked on carries defer[0] */
 	uint8_t expect;	      /* verify.c: the signal that a check waits for */
 	uint8_t parked;	      /* rdx is at -0x88(rsp) of the program */

@@ -11,13 +11,13 @@ chmod 755 "$E2E_TMP"
 SECS=$(size 10 60)
 
 run() { # COMMAND...: status, out, err
-	timeout -k 1 "$SECS" "$@" >out 2>err </dev/null
+	{ timeout -k 1 "$SECS" "$@" >out 2>err </dev/null; } 2>/dev/null
 	status=$?
 	[ "$status" != 124 ] && [ "$status" != 137 ] || fail "hangs: $*"
 }
 
 one_line() {
-	[ "$(wc -l <err)" = 1 ] && grep -aq '^endorun: ' err && [ "$(wc -c <err)" -lt 1100 ]
+	[ "$(wc -l <err)" = 1 ] && grep -aq '^endorun: ' err && [ "$(wc -c <err)" -le 4200 ]
 }
 
 refused() { # WHAT STATUS COMMAND...
@@ -101,7 +101,7 @@ programs() {
 	refused "a missing folder" 127 "${ER[@]}" /nonexistent/folder/program
 	refused "a name that is too long" 126 "${ER[@]}" "./$(head -c 5000 /dev/zero | tr '\0' x)"
 	refused "control characters in a name" 127 "${ER[@]}" $'./a\nb\033[1m'
-	refused "a file as a folder" 126 "${ER[@]}" ./text/program
+	refused "a file as a folder" 127 "${ER[@]}" ./text/program
 	for file in ./folder / /dev/null ./not_executable ./text ./empty ./aarch64 ./i386 ./bigendian \
 		./object ./nophdr ./manyphdr ./phentsize ./phoff ./cut* ./shebang_empty ./shebang_loop \
 		./fifo ./symlink_loop /proc/self/mem; do
@@ -134,7 +134,7 @@ options() {
 limits() {
 	local n
 
-	for n in 1000 20000 100000 1000000 4000000; do
+	for n in 20000 100000 1000000 4000000; do
 		refused_or_works "RLIMIT_AS of $n KiB" "125 126" \
 			bash -c "ulimit -v $n; exec ${ER[*]} /bin/echo works"
 	done
@@ -142,7 +142,7 @@ limits() {
 		refused_or_works "RLIMIT_NOFILE of $n" 125 \
 			bash -c "exec 2>&2 && ulimit -Sn $n && ulimit -Hn $n && exec ${ER[*]} /bin/echo works"
 	done
-	refused_or_works "a soft RLIMIT_NOFILE of 3" 125 \
+	refused_or_works "a soft RLIMIT_NOFILE of 3" "125 126" \
 		bash -c "ulimit -Sn 3; exec ${ER[*]} /bin/echo works"
 	refused_or_works "RLIMIT_FSIZE of 0" 125 bash -c "ulimit -f 0; exec ${ER[*]} /bin/echo works |
 		cat"
@@ -163,7 +163,7 @@ surroundings() {
 	refused_or_works "no /proc" 125 unshare -m sh -c \
 		"umount -l /proc && exec ${ER[*]} /bin/echo works"
 	refused_or_works "no /proc and no /dev" 125 unshare -m sh -c \
-		"umount -l /proc; umount -l /dev; exec ${ER[*]} /bin/echo works"
+		"umount -l /dev; umount -l /proc; exec ${ER[*]} /bin/echo works"
 	refused_or_works "something else at /proc" 125 unshare -m sh -c \
 		"mount -t tmpfs none /proc && exec ${ER[*]} /bin/echo works"
 	refused_or_works "a read-only root" 125 unshare -m sh -c \
@@ -180,12 +180,11 @@ surroundings() {
 in_force() {
 	local nr how
 
-	run ./restricted sud "${ER[@]}" /bin/echo works
 	refused_or_works "Syscall User Dispatch before" 125 ./restricted sud "${ER[@]}" /bin/echo works
 	refused_or_works "a filter that allows all" 125 ./restricted allow "${ER[@]}" /bin/echo works
 	refused_or_works "no_new_privs" 125 ./restricted newprivs "${ER[@]}" /bin/echo works
-	# mseal, prctl, mprotect, memfd_create, seccomp, fcntl, sigaltstack, arch_prctl, userfaultfd
-	for nr in 462 157 10 319 317 72 131 158 323; do
+	# mseal, prctl, mprotect, memfd_create, seccomp, fcntl, sigaltstack, userfaultfd
+	for nr in 462 157 10 319 317 72 131 323; do
 		for how in lie deny; do
 			refused_or_works "$how:$nr" "125 126" ./restricted "$how:$nr" "${ER[@]}" /bin/echo works
 		done

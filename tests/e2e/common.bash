@@ -10,6 +10,8 @@ ulimit -c 0
 ER=("$ENDORUN" -q "--isolation=$ISOLATION")
 IS_SLOW=0
 [ "$ISOLATION" = keys ] && [ "$FULL" = 0 ] && IS_SLOW=1
+LIMIT=(timeout --foreground -k 1 30)
+[ "$ISOLATION" = keys ] && LIMIT[3]=100
 CHECKS=0
 FAILS=0
 SPAWNED=()
@@ -121,16 +123,16 @@ spawn() { # COMMAND...: in the background; its pid is in PID
 
 # Runs COMMAND natively, then under endorun: status, output and errors must be equal,
 # and are kept in native/ and endorun/. $IN is its standard input. Process numbers in a
-# shell's messages may differ.
+# shell's messages may differ. A hang ends with status 124.
 both() { # WHAT COMMAND...
 	local what=$1 native endorun
 
 	shift
 	mkdir -p native endorun
 	{
-		("$@") <"${IN:-/dev/null}" >native/out 2>native/err
+		("${LIMIT[@]}" "$@") <"${IN:-/dev/null}" >native/out 2>native/err
 		native=$?
-		("${ER[@]}" "$@") <"${IN:-/dev/null}" >endorun/out 2>endorun/err
+		("${LIMIT[@]}" "${ER[@]}" "$@") <"${IN:-/dev/null}" >endorun/out 2>endorun/err
 		endorun=$?
 	} 2>/dev/null # what this shell says of a death
 	sed -i -E 's/(line [0-9]+:) +[0-9]+ /\1 PID /' native/err endorun/err

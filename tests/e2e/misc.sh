@@ -9,7 +9,7 @@ need python3 python3
 compile gcc facts.c facts
 compile gcc facts.c facts.static -static
 compile gcc restricted.c restricted -static
-unset _ OLDPWD
+unset OLDPWD
 FACTS=(env -u _ ./facts)
 
 # Natively and under endorun from the same shell line: $R is the prefix.
@@ -31,12 +31,11 @@ both "no environment" env -i ./facts env
 both "an odd environment" env -i A=1 '=x' B= 'C=a=b' "D=$(seq -s, 2000)" LANG=C ./facts env
 both "ENDORUN variables are the program's" env -i ENDORUN=1 ENDORUN_X=2 LD_BIND_NOW=1 ./facts env
 cp facts "with space"
-both "a name with a space" "./with space"
+both "a name with a space" env -u _ "./with space"
 ln -s facts link
-both "a symbolic link" ./link
-PATH=$E2E_TMP:$PATH both "found in PATH" facts p
-(cd / && ISOLATED=1 both "a relative path" true) >/dev/null 2>&1 || :
-both "from another folder" bash -c "cd / && exec ${E2E_TMP#/}/facts rel"
+both "a symbolic link" env -u _ ./link
+PATH=$E2E_TMP:$PATH both "found in PATH" env -u _ facts p
+both "from another folder" bash -c "cd / && exec env -u _ ${E2E_TMP#/}/facts rel"
 
 # A shell cannot pass 1 MiB in one argument, the kernel allows 128 KiB each.
 cat >huge.py <<'END'
@@ -92,7 +91,7 @@ both "sort in parallel" bash -c "seq 1 $(size 300000 20000) | sort -R --random-s
 both "ls, stat, df of /proc/self" bash -c 'ls /proc/self/ns; stat -c %F /proc/self/exe'
 both "/proc/self/exe runs again" bash -c '(exec -a again /proc/self/exe -c "echo \$0")'
 both "/proc/self/comm and cmdline" bash -c 'cat /proc/self/comm; tr "\0" " " </proc/self/cmdline'
-both "ldd" ldd ./facts
+both "ldd" bash -c "ldd ./facts | sed 's/ (.*//'"
 
 for head in "$ENDORUN -q --isolation=$ISOLATION /usr/bin/python3" \
 	"$ENDORUN -q --isolation=$ISOLATION /usr/bin/env python3" \
