@@ -20,6 +20,7 @@ struct launch {
 	uint64_t *kauxv;     /* copy of the kernel's auxv, up to AT_NULL */
 	uint64_t kstack_top; /* page after the kernel's stack */
 	uint64_t started_ns;
+	uint64_t first_mask; /* signals blocked by whoever started endorun */
 	struct cli cli;
 	bool is_child; /* started by a monitor's execve */
 	struct handover handover;

@@ -66,8 +66,9 @@ static void drop_read_implies_exec(void)
 	if (now >= 0 && (now & READ_IMPLIES_EXEC))
 		(void)personality((unsigned long)(now & ~READ_IMPLIES_EXEC));
 	if (personality(0xffffffff) & READ_IMPLIES_EXEC)
-		report_fail(EXIT_ENDORUN, "machine: READ_IMPLIES_EXEC cannot be switched off; start "
-					  "endorun without setarch -X");
+		report_fail(EXIT_ENDORUN,
+			    "machine: READ_IMPLIES_EXEC cannot be switched off; start "
+			    "endorun without setarch -X");
 }
 
 void machine_check(struct launch *l)

@@ -139,6 +139,8 @@ int main(int argc, char **argv)
 	(void)argc;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	l->started_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	/* By number: musl changes signals 32 to 34 behind the caller's back. */
+	(void)syscall(SYS_rt_sigprocmask, 0, NULL, &l->first_mask, sizeof(l->first_mask));
 	l->kauxv = copy_auxv(environ);
 	l->argv = copy_strings(argv);
 	l->kstack_top = PAGE_UP((uint64_t)(uintptr_t)execfn + strlen(execfn) + 1 + 8);

@@ -102,15 +102,13 @@ static bool is_privileged(void)
 static void first_boot_block(struct launch *l)
 {
 	struct boot *b = &l->boot;
-	uint64_t mask = 0;
 	struct stat st;
 
 	if (fstat(2, &st) == 0) {
 		b->log_dev = st.st_dev;
 		b->log_ino = st.st_ino;
 	}
-	(void)syscall(SYS_rt_sigprocmask, 0, NULL, &mask, 8UL);
-	b->app_mask = l->is_child ? l->handover.app_mask : mask;
+	b->app_mask = l->is_child ? l->handover.app_mask : l->first_mask;
 	b->ignored = l->is_child ? l->handover.ignored : 0;
 	b->ticks_start = l->started_ns;
 	if (l->cli.has_stats)

@@ -4,9 +4,7 @@
  *
  * A new thread must own its slot, GS, signal stack and dispatch before its
  * first instruction in the program, and no signal may reach it before that
- * (c15, c16): all signals are blocked in the parent across the call. Thread
- * ids are written by the monitor, not by the kernel, which would do it with
- * PKRU open.
+ * (c15, c16): all signals are blocked in the parent across the call.
  */
 #include <linux/sched.h>
 
@@ -21,7 +19,9 @@
 	(THREAD_NEEDS | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SETTLS |                    \
 	 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_DETACHED |        \
 	 CLONE_IO | CLONE_UNTRACED)
-#define IDS_BY_MONITOR (CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID)
+/* The parent's copy comes from the kernel: it is there before the child runs. */
+#define IDS_BY_CHILD (CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID)
+#define IDS_BY_MONITOR (CLONE_PARENT_SETTID | IDS_BY_CHILD)
 
 static void block_signals(uint64_t mask)
 {
@@ -42,15 +42,20 @@ static int bad_pointer(uint64_t addr)
 	return in_reserved(addr, sizeof(int32_t));
 }
 
-/* The new thread's own ids, where the program wants them. */
-static void write_ids(struct priv *p)
+/* The kernel would write there with PKRU open. */
+static bool bad_id_pointers(const struct clone_want *w)
+{
+	return ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid)) ||
+	       ((w->flags & CLONE_PARENT_SETTID) && bad_pointer(w->ptid));
+}
+
+/* The new task's own id, where the program wants it. */
+static void write_id(struct priv *p)
 {
 	int32_t tid = p->tid;
 
 	if (p->clone_flags & CLONE_CHILD_SETTID)
 		(void)!copy_out(UADDR(p->clone_ctid), &tid, sizeof(tid));
-	if (p->clone_flags & CLONE_PARENT_SETTID)
-		(void)!copy_out(UADDR(p->clone_ptid), &tid, sizeof(tid));
 }
 
 /* Under somebody else's filter every thread must show that it is armed. */
@@ -79,7 +84,7 @@ void child_start(struct priv *p)
 		(void)MON1(__NR_set_tid_address, p->clone_ctid);
 	p->starting = 0;
 	block_signals(~SYNC_MASK);
-	write_ids(p);
+	write_id(p);
 	set_app_mask(p, p->app_mask);
 	set_exit_values(p);
 }
@@ -90,8 +95,8 @@ void child_start(struct priv *p)
  */
 static long clone_into(struct priv *p, struct priv *c, const struct clone_want *w)
 {
-	long (*go)(uint64_t, uint64_t, uint64_t, struct control *);
-	uint64_t flags = (w->flags & ~(uint64_t)IDS_BY_MONITOR) | w->exit_signal;
+	long (*go)(uint64_t, uint64_t, uint64_t, struct control *, uint64_t);
+	uint64_t flags = (w->flags & ~(uint64_t)IDS_BY_CHILD) | w->exit_signal;
 	long ret;
 
 	c->regs = p->regs;
@@ -102,10 +107,9 @@ static long clone_into(struct priv *p, struct priv *c, const struct clone_want *
 	c->app_mask = p->app_mask;
 	c->clone_flags = w->flags;
 	c->clone_ctid = w->ctid;
-	c->clone_ptid = w->ptid;
 	block_signals(~0ull);
 	go = (__typeof__(go))GATE(gate_clone);
-	ret = go(flags, c->stack_top, w->tls, c->control);
+	ret = go(flags, c->stack_top, w->tls, c->control, w->ptid);
 	block_signals(~SYNC_MASK);
 	p->mask_dirty = 1;
 	p->kmask = kernel_mask(p->app_mask);
@@ -115,14 +119,13 @@ static long clone_into(struct priv *p, struct priv *c, const struct clone_want *
 static long make_thread(struct priv *p, const struct clone_want *w)
 {
 	struct priv *c;
-	int32_t tid;
 	long ret;
 
 	if (p->is_vfork)
 		return -EAGAIN; /* docs/compatibility.md */
 	if ((w->flags & THREAD_NEEDS) != THREAD_NEEDS || (w->flags & ~(uint64_t)THREAD_MAY))
 		return -EINVAL;
-	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
+	if (bad_id_pointers(w))
 		return -EFAULT;
 	c = slot_alloc(p);
 	if (!c)
@@ -130,13 +133,8 @@ static long make_thread(struct priv *p, const struct clone_want *w)
 	c->tgid = p->tgid;
 	c->process = p->process;
 	ret = clone_into(p, c, w);
-	if (ret < 0) {
+	if (ret < 0)
 		slot_free(c);
-		return ret;
-	}
-	tid = (int32_t)ret;
-	if (w->flags & CLONE_PARENT_SETTID)
-		(void)!copy_out(UADDR(w->ptid), &tid, sizeof(tid));
 	return ret;
 }
 
@@ -158,7 +156,7 @@ static void fork_child(struct priv *p, const struct clone_want *w)
 		sigaction_clear_handlers(p);
 	p->clone_flags = w->flags & CLONE_CHILD_SETTID;
 	p->clone_ctid = w->ctid;
-	write_ids(p);
+	write_id(p);
 	if (w->sp)
 		p->regs.rsp = w->sp;
 	p->ndefer = 0; /* noted before the fork: the parent's */
@@ -236,10 +234,9 @@ static long make_vfork(struct priv *p, const struct clone_want *w)
 {
 	const struct lock *const tables[] = {&wx_lock, &vet_lock, &actions_lock, &slots_lock};
 	struct priv *c;
-	int32_t pid;
 	long ret;
 
-	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
+	if (bad_id_pointers(w))
 		return -EFAULT;
 	c = slot_alloc(p);
 	if (!c)
@@ -254,9 +251,6 @@ static long make_vfork(struct priv *p, const struct clone_want *w)
 				die(DIE_INVARIANT, (uint64_t)ret);
 		if (lock_held_by(&exec_lock, (int32_t)ret))
 			lock_reset(&exec_lock);
-		pid = (int32_t)ret;
-		if (w->flags & CLONE_PARENT_SETTID)
-			(void)!copy_out(UADDR(w->ptid), &pid, sizeof(pid));
 	}
 	if (c->process != p->process)
 		sigaction_vfork_done(c);

@@ -60,6 +60,7 @@ void object_release(void)
 /* The window's bytes as an immutable object on RFD_VET. */
 long object_make(struct priv *p, const uint8_t *src, uint64_t len, const char *name)
 {
+	struct limits limits;
 	long fd = MON2(__NR_memfd_create, name, MFD_ALLOW_SEALING | MFD_CLOEXEC | MFD_EXEC), ret;
 
 	if (fd == -EINVAL) /* older than 6.3 */
@@ -70,7 +71,11 @@ long object_make(struct priv *p, const uint8_t *src, uint64_t len, const char *n
 	(void)MON1(__NR_close, fd);
 	if (ret != RFD_VET)
 		return ret < 0 ? ret : -EIO;
-	ret = write_all(src, len, 0);
+	ret = fsize_lift(&limits, len);
+	if (!ret) {
+		ret = write_all(src, len, 0);
+		fsize_restore(&limits);
+	}
 	if (!ret)
 		ret = MON3(__NR_fcntl, RFD_VET, F_ADD_SEALS, SEALS);
 	if (!ret && (MON2(__NR_fcntl, RFD_VET, F_GET_SEALS) & SEALS) != SEALS)

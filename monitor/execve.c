@@ -96,8 +96,27 @@ static long check_format(struct priv *p, int fd)
 	return 0;
 }
 
+/* Sealed, and what was written? */
+static bool handover_holds(const struct handover *h)
+{
+	char buf[256];
+	long size = (long)sizeof(*h);
+
+	if ((MON2(__NR_fcntl, RFD_HANDOVER, F_GET_SEALS) & SEALS) != SEALS ||
+	    MON3(__NR_lseek, RFD_HANDOVER, 0, 2 /* SEEK_END */) != size)
+		return false;
+	for (long off = 0, n; off < size; off += n) {
+		n = size - off < (long)sizeof(buf) ? size - off : (long)sizeof(buf);
+		if (MON4(__NR_pread64, RFD_HANDOVER, buf, n, off) != n ||
+		    memcmp(buf, (const char *)h + off, (size_t)n))
+			return false;
+	}
+	return true;
+}
+
 static long put_handover(const struct handover *h)
 {
+	struct limits limits;
 	long fd = MON2(__NR_memfd_create, "endorun-exec", MFD_ALLOW_SEALING | MFD_CLOEXEC), ret;
 
 	if (fd < 0)
@@ -106,9 +125,18 @@ static long put_handover(const struct handover *h)
 	(void)MON1(__NR_close, fd);
 	if (ret < 0)
 		return ret;
-	if (MON4(__NR_pwrite64, RFD_HANDOVER, h, sizeof(*h), 0) != (long)sizeof(*h))
+	ret = fsize_lift(&limits, sizeof(*h));
+	if (ret)
+		return ret;
+	ret = MON4(__NR_pwrite64, RFD_HANDOVER, h, sizeof(*h), 0);
+	fsize_restore(&limits);
+	if (ret != (long)sizeof(*h))
 		return -ENOMEM;
-	return MON3(__NR_fcntl, RFD_HANDOVER, F_ADD_SEALS, SEALS);
+	ret = MON3(__NR_fcntl, RFD_HANDOVER, F_ADD_SEALS, SEALS);
+	/* Another thread may have had the descriptor before the seals. */
+	if (!ret && !handover_holds(h))
+		ret = -EACCES;
+	return ret;
 }
 
 static void drop_handover(void)

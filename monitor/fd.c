@@ -5,12 +5,9 @@
 #include "fd.h"
 #include "handlers.h"
 
+#define RLIMIT_FSIZE 1
 #define RLIMIT_NOFILE 7
 #define CLOSE_RANGE_UNSHARE 2u
-
-struct limits { /* struct rlimit64, linux/resource.h */
-	uint64_t soft, hard;
-};
 
 void fd_link(char out[FD_LINK_SIZE], int fd)
 {
@@ -43,6 +40,26 @@ long fd_reserve(int fd, int number, int flags)
 	ret = MON3(__NR_dup3, fd, number, flags);
 	(void)MON4(__NR_prlimit64, 0, RLIMIT_NOFILE, &old, 0);
 	return ret;
+}
+
+long fsize_lift(struct limits *old, uint64_t size)
+{
+	struct limits now, lifted;
+
+	old->hard = 0; /* nothing to restore */
+	if (MON4(__NR_prlimit64, 0, RLIMIT_FSIZE, 0, &now) || now.soft >= size)
+		return 0;
+	if (now.hard < size)
+		return -EFBIG;
+	lifted.soft = lifted.hard = now.hard;
+	*old = now;
+	return MON4(__NR_prlimit64, 0, RLIMIT_FSIZE, &lifted, 0);
+}
+
+void fsize_restore(const struct limits *old)
+{
+	if (old->hard)
+		(void)MON4(__NR_prlimit64, 0, RLIMIT_FSIZE, old, 0);
 }
 
 /* The filter sends only reserved numbers here: passed over, as if closed. */

@@ -13,6 +13,17 @@
 void fd_link(char out[FD_LINK_SIZE], int fd);
 /* dup3 onto a reserved number, lifting RLIMIT_NOFILE's soft limit if it must. */
 long fd_reserve(int fd, int number, int flags) MUST_CHECK;
+/*
+ * Writing `size` bytes to a file of the monitor's: under a lower RLIMIT_FSIZE
+ * the kernel would send SIGXFSZ. Lifts the soft limit, or returns -EFBIG; then
+ * *old says whether fsize_restore() has something to do.
+ */
+struct limits { /* struct rlimit64, linux/resource.h */
+	uint64_t soft, hard;
+};
+long fsize_lift(struct limits *old, uint64_t size) MUST_CHECK;
+void fsize_restore(const struct limits *old);
+
 static inline bool fd_is_reserved(uint32_t fd)
 {
 	return fd >= RFD_BASE && fd < RFD_BASE + RFD_COUNT;

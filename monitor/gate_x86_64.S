@@ -319,7 +319,7 @@ GLOBAL sc_mon
 	ret
 
 /*
- * long gate_clone(flags, stack, tls, control)
+ * long gate_clone(flags, stack, tls, control, ptid)
  * A thread in the same memory. `stack` is the top of the new thread's monitor
  * stack. The child starts with PKRU 0, all signals blocked and SUD off, makes
  * GS its own and goes to P_CHILD, which arms the rest.
@@ -327,10 +327,11 @@ GLOBAL sc_mon
  */
 	.balign 16
 GLOBAL gate_clone
+	mov	%r8, %r9
 	mov	%rdx, %r8
+	mov	%r9, %rdx
 	mov	%rcx, -8(%rsi)
 	lea	-8(%rsi), %rsi
-	mov	$0, %edx
 	mov	$0, %r10d
 	mov	$NR_CLONE, %eax
 GLOBAL sc_clone

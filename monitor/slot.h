@@ -158,7 +158,7 @@ struct priv {
 	struct ksiginfo defer[DEFER_MAX];
 	struct ksiginfo sync_info[6]; /* blocked by the program, not by the kernel */
 	/* What a new thread wants from the kernel, done by its own first steps. */
-	uint64_t clone_flags, clone_tls, clone_ctid, clone_ptid;
+	uint64_t clone_flags, clone_ctid;
 };
 
 #endif

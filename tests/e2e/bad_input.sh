@@ -17,7 +17,7 @@ run() { # COMMAND...: status, out, err
 }
 
 one_line() {
-	[ "$(wc -l <err)" = 1 ] && grep -aq '^endorun: ' err && [ "$(wc -c <err)" -le 4200 ]
+	[ "$(wc -l <err)" = 1 ] && grep -aq '^endorun: ' err && [ "$(wc -c <err)" -le 12300 ]
 }
 
 refused() { # WHAT STATUS COMMAND...

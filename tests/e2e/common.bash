@@ -135,7 +135,7 @@ both() { # WHAT COMMAND...
 		("${LIMIT[@]}" "${ER[@]}" "$@") <"${IN:-/dev/null}" >endorun/out 2>endorun/err
 		endorun=$?
 	} 2>/dev/null # what this shell says of a death
-	sed -i -E 's/(line [0-9]+:) +[0-9]+ /\1 PID /' native/err endorun/err
+	sed -i -E 's/(line [0-9]+:) +[0-9]+ /\1 PID /; s/ process [0-9]+/ process PID/' native/err endorun/err
 	if [ "$endorun" = "$native" ] && cmp -s native/out endorun/out &&
 		cmp -s native/err endorun/err; then
 		pass "$what (status $native)"

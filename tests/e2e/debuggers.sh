@@ -13,7 +13,7 @@ same_file "output under strace -f" traced.txt native.txt
 holds "there is a trace" grep -q 'exit_group(0)' trace
 strace -f -c -o counts "${ER[@]}" bash -c 'echo a | cat; exit 3' >traced.txt
 is "status under strace -c" $? 3
-gdb -q -nx -batch -ex 'set debuginfod enabled off' -ex 'handle SIGSYS SIGSEGV nostop noprint pass' \
+gdb -q -nx -batch -ex 'set debuginfod enabled off' -ex 'handle SIGSYS SIGSEGV SIGUSR1 nostop noprint pass' \
 	-ex run --args "${ER[@]}" ./some >gdb.txt 2>gdb.err
 is "gdb's status" $? 0
 holds "the program ended well in gdb" grep -q 'exited normally' gdb.txt
