@@ -109,14 +109,6 @@ static void default_action(struct priv *p, const struct ksiginfo *si)
 	resume_program(p);
 }
 
-static void force_segv(struct priv *p, struct ksiginfo *si)
-{
-	memset(si, 0, sizeof(*si));
-	si->signo = SIG_SEGV;
-	si->code = SI_KERNEL;
-	(void)p;
-}
-
 static void run_handler(struct priv *p, struct ksiginfo *si, struct action *act)
 {
 	uint64_t mask;
@@ -125,7 +117,7 @@ static void run_handler(struct priv *p, struct ksiginfo *si, struct action *act)
 		bool again = si->signo == SIG_SEGV;
 
 		/* As force_sigsegv(), kernel/signal.c: once more, or the end. */
-		force_segv(p, si);
+		*si = (struct ksiginfo){.signo = SIG_SEGV, .code = SI_KERNEL};
 		*act = sigaction_take(p, SIG_SEGV);
 		if (again || act->handler <= 1 || (p->app_mask & SIGBIT(SIG_SEGV)) ||
 		    build_frame(p, si, act))
@@ -158,7 +150,7 @@ static bool hold_back(struct priv *p, const struct ksiginfo *si)
 
 void set_app_mask(struct priv *p, uint64_t mask)
 {
-	p->app_mask = mask & ~(SIGBIT(9) | SIGBIT(19)); /* KILL, STOP */
+	p->app_mask = mask & ~UNBLOCKABLE;
 	p->kmask = kernel_mask(p->app_mask);
 	p->mask_dirty = 1;
 	for (int i = 0; i < 6 && p->sync_pending; i++) {

@@ -14,7 +14,6 @@
 #define FLAGS_KNOWN                                                                                \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_RESTORER | SA_ONSTACK | \
 	 SA_RESTART | SA_NODEFER | SA_RESETHAND)
-#define UNBLOCKABLE (SIGBIT(9) | SIGBIT(19))
 
 /* A process of its own in this memory: the program, and its vfork children. */
 struct process {

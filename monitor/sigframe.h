@@ -70,6 +70,8 @@ struct fpx_sw_bytes {
 #define SA_NODEFER 0x40000000ull
 #define SA_RESETHAND 0x80000000ull
 
+#define UNBLOCKABLE (SIGBIT(9) | SIGBIT(19)) /* KILL, STOP */
+
 #define SI_KERNEL 0x80
 #define SI_TKILL -6
 #define SYS_SECCOMP 1

@@ -37,6 +37,7 @@ long sys_rt_sigprocmask(struct priv *p)
 
 /* Smallest alternate stack: AT_MINSIGSTKSZ is the frame, MINSIGSTKSZ 2048. */
 #define MIN_ALT_STACK 2048
+#define COPY_PAIR 64 /* in the copy page: what pselect6's last argument names */
 
 long sys_sigaltstack(struct priv *p)
 {
@@ -128,17 +129,16 @@ long sys_rt_sigreturn(struct priv *p)
  * fault signals. If a signal came, it is delivered with that mask in force and
  * returns to the program's own (set_restore_sigmask, kernel/signal.c).
  */
-static long with_mask(struct priv *p, struct app_call *call, int mask_arg, uint64_t umask)
+static long wait_with_mask(struct priv *p, const struct app_call *call, struct uaddr umask)
 {
 	uint64_t mask, safe;
 	long ret;
 
-	if (copy_in(&mask, UADDR(umask), sizeof(mask)))
+	if (copy_in(&mask, umask, sizeof(mask)))
 		return -EFAULT;
-	mask &= ~(SIGBIT(9) | SIGBIT(19));
+	mask &= ~UNBLOCKABLE;
 	safe = kernel_mask(mask);
 	memcpy(p->copy, &safe, sizeof(safe));
-	call->a[mask_arg] = (uint64_t)p->copy;
 	p->temp_mask = mask;
 	p->temp_valid = 1;
 	ret = app_call(p, call);
@@ -162,7 +162,8 @@ long sys_rt_sigsuspend(struct priv *p)
 
 	if (arg(p, 1) != KERNEL_SIGSET_SIZE)
 		return -EINVAL;
-	return with_mask(p, &c, 0, arg(p, 0));
+	c.a[0] = (uint64_t)p->copy;
+	return wait_with_mask(p, &c, UADDR(arg(p, 0)));
 }
 
 long sys_ppoll(struct priv *p)
@@ -173,7 +174,8 @@ long sys_ppoll(struct priv *p)
 		return app_call_same(p);
 	if (arg(p, 4) != KERNEL_SIGSET_SIZE)
 		return -EINVAL;
-	return with_mask(p, &c, 3, arg(p, 3));
+	c.a[3] = (uint64_t)p->copy;
+	return wait_with_mask(p, &c, UADDR(arg(p, 3)));
 }
 
 long sys_epoll_pwait(struct priv *p)
@@ -184,7 +186,8 @@ long sys_epoll_pwait(struct priv *p)
 		return app_call_same(p);
 	if (arg(p, 5) != KERNEL_SIGSET_SIZE)
 		return -EINVAL;
-	return with_mask(p, &c, 4, arg(p, 4));
+	c.a[4] = (uint64_t)p->copy;
+	return wait_with_mask(p, &c, UADDR(arg(p, 4)));
 }
 
 long sys_epoll_pwait2(struct priv *p)
@@ -198,7 +201,6 @@ long sys_pselect6(struct priv *p)
 	struct {
 		uint64_t set, size;
 	} in, out;
-	uint64_t *safe = (uint64_t *)(p->copy + 64);
 
 	if (!arg(p, 5))
 		return app_call_same(p);
@@ -208,27 +210,12 @@ long sys_pselect6(struct priv *p)
 		return app_call_same(p);
 	if (in.size != KERNEL_SIGSET_SIZE)
 		return -EINVAL;
-	/* with_mask() puts the mask at copy[0]; the pair that names it behind. */
+	/* The mask goes to the start of the copy page, the pair that names it behind. */
 	out.set = (uint64_t)p->copy;
 	out.size = KERNEL_SIGSET_SIZE;
-	memcpy(safe, &out, sizeof(out));
-	{
-		uint64_t mask, kmask;
-		long ret;
-
-		if (copy_in(&mask, UADDR(in.set), sizeof(mask)))
-			return -EFAULT;
-		mask &= ~(SIGBIT(9) | SIGBIT(19));
-		kmask = kernel_mask(mask);
-		memcpy(p->copy, &kmask, sizeof(kmask));
-		c.a[5] = (uint64_t)safe;
-		p->temp_mask = mask;
-		p->temp_valid = 1;
-		ret = app_call(p, &c);
-		if (!p->ndefer || ret == -ERESTARTSYS)
-			p->temp_valid = 0;
-		return ret;
-	}
+	memcpy(p->copy + COPY_PAIR, &out, sizeof(out));
+	c.a[5] = (uint64_t)(p->copy + COPY_PAIR);
+	return wait_with_mask(p, &c, UADDR(in.set));
 }
 
 /* siginfo to oneself may claim to be from the kernel: not the fault signals'. */
