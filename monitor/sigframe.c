@@ -14,7 +14,7 @@ struct rt_sigframe *frame_copy(struct priv *p)
 	/* The xstate must be 64-byte aligned, as it was in the original. */
 	uint64_t skew = (64 - boot.fp_off % 64) % 64;
 
-	return (struct rt_sigframe *)((uint8_t *)p + PRIV_FRAME + skew);
+	return (struct rt_sigframe *)((uint64_t)p + PRIV_FRAME + skew);
 }
 
 uint8_t *frame_xstate(struct rt_sigframe *f)
