@@ -85,7 +85,7 @@ static uint8_t unused_register(const struct rw_insn *insn)
 	if (insn->modrm_at)
 		used |= 1u << (insn->modrm & 7);
 	used |= 1u << (insn->sib & 7) | 1u << (insn->sib >> 3 & 7);
-	for (uint8_t i = 0; i < sizeof(candidates); i++)
+	for (size_t i = 0; i < sizeof(candidates); i++)
 		if (!(used >> candidates[i] & 1))
 			return candidates[i];
 	return RSI; /* not reached: at most three are used */
