@@ -19,7 +19,7 @@ struct launch {
 	char **argv, **envp; /* copies: the kernel's stack is gone */
 	uint64_t *kauxv;     /* copy of the kernel's auxv, up to AT_NULL */
 	uint64_t kstack_top; /* page after the kernel's stack */
-	uint64_t started_ns;
+	uint64_t started_ns, mapped_ns;
 	uint64_t first_mask; /* signals blocked by whoever started endorun */
 	struct cli cli;
 	bool is_child; /* started by a monitor's execve */
@@ -51,6 +51,8 @@ void arena_seal(const struct launch *l);
 /* program.c: maps program and interpreter, builds the stack. */
 void program_map(struct launch *l);
 void program_stack(struct launch *l);
+/* The descriptors that mapping needed. */
+void program_close(const struct launch *l);
 
 /* early.c: the libraries, before anything has run. */
 void early_vet(struct launch *l);

@@ -30,6 +30,14 @@ static char loader_stack[LOADER_STACK_SIZE] __attribute__((aligned(4096)));
 static struct launch launch;
 static struct sock_filter filter[FILTER_MAX];
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 static char **copy_strings(char **v)
 {
 	size_t n = 0;
@@ -103,6 +111,8 @@ static void hand_over(struct launch *l)
 	start.unmap[start.nunmap][0] = start.probe;
 	start.unmap[start.nunmap++][1] = PAGE_SIZE;
 	arena_seal(l);
+	start.mapped_ns = l->mapped_ns;
+	start.handover_ns = now_ns();
 	l->monitor(&l->boot, BOOT_START, &start);
 	report_fail(EXIT_ENDORUN, "monitor: did not start; please report this");
 }
@@ -126,6 +136,10 @@ static void on_own_stack(void *arg)
 	reserved_setup(l);
 	arena_build(l);
 	program_map(l);
+	l->mapped_ns = now_ns();
+	if (l->plan.has_interp && !l->cli.no_closure)
+		early_vet(l);
+	program_close(l);
 	program_stack(l);
 	hand_over(l);
 }
@@ -134,11 +148,9 @@ int main(int argc, char **argv)
 {
 	struct launch *l = &launch;
 	const char *execfn = (const char *)(uintptr_t)getauxval(AT_EXECFN);
-	struct timespec ts;
 
 	(void)argc;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	l->started_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	l->started_ns = now_ns();
 	/* By number: musl changes signals 32 to 34 behind the caller's back. */
 	(void)syscall(SYS_rt_sigprocmask, 0, NULL, &l->first_mask, sizeof(l->first_mask));
 	l->kauxv = copy_auxv(environ);

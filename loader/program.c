@@ -196,8 +196,10 @@ void program_map(struct launch *l)
 		l->entry = l->interp_bias + l->interp_plan.entry;
 		close(fd);
 	}
-	if (l->plan.has_interp && !l->cli.no_closure)
-		early_vet(l);
+}
+
+void program_close(const struct launch *l)
+{
 	if (l->target.fd != RFD_TARGET)
 		close(l->target.fd);
 	reserved_restore(l);

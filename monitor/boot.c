@@ -83,7 +83,7 @@ static void first(struct priv *p)
 	p->regs.eflags = 0x202;
 	set_app_mask(p, boot.app_mask);
 	set_exit_values(p);
-	stats_started();
+	stats_started(start.mapped_ns, start.handover_ns);
 }
 
 static long init(const struct boot *b)

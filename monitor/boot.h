@@ -68,9 +68,10 @@ struct boot_map {
 
 struct boot_start {
 	uint64_t entry, sp;
-	uint64_t probe;		     /* a page outside every trusted range: `syscall; ret` */
-	uint64_t filter, filter_len; /* struct sock_filter[], in the loader */
-	uint64_t unmap[8][2];	     /* ranges to unmap besides the loader */
+	uint64_t mapped_ns, handover_ns; /* CLOCK_MONOTONIC: for --stats */
+	uint64_t probe;			 /* a page outside every trusted range: `syscall; ret` */
+	uint64_t filter, filter_len;	 /* struct sock_filter[], in the loader */
+	uint64_t unmap[8][2];		 /* ranges to unmap besides the loader */
 	uint32_t nunmap;
 };
 

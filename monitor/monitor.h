@@ -246,7 +246,8 @@ int judge_init(void) MUST_CHECK;
 void stats_count(const struct priv *p);
 void stats_vetted(uint64_t bytes, uint64_t bound, uint64_t left, uint64_t patched);
 void stats_print(void);
-void stats_started(void);
+/* Times of the start: everything mapped, the loader done. */
+void stats_started(uint64_t mapped, uint64_t handover);
 uint64_t now_ns(void);
 
 #endif

@@ -7,7 +7,7 @@
 
 static uint64_t by_gate[SYSCALL_END], by_trap[SYSCALL_END];
 static uint64_t vetted_bytes, sites_bound, sites_left, hits_patched, vet_calls;
-static uint64_t started_ns;
+static uint64_t mapped_ns, handover_ns, started_ns;
 
 static const char *const names[SYSCALL_END] = {
 #define SYS(nr, name, class, when, what, args, note) [nr] = #name,
@@ -40,8 +40,10 @@ void stats_vetted(uint64_t bytes, uint64_t bound, uint64_t left, uint64_t patche
 	hits_patched += patched;
 }
 
-void stats_started(void)
+void stats_started(uint64_t mapped, uint64_t handover)
 {
+	mapped_ns = mapped;
+	handover_ns = handover;
 	if (boot.flags & BOOT_STATS)
 		started_ns = now_ns();
 }
@@ -63,11 +65,14 @@ void stats_print(void)
 		gates += by_gate[i];
 		traps += by_trap[i];
 	}
-	line_str(&l, "endorun: stats: pid");
-	put(&l, "", (uint64_t)MON0(__NR_getpid));
+	line_str(&l, "endorun: stats:");
+	put(&l, "pid", (uint64_t)MON0(__NR_getpid));
 	put(&l, "gate", gates);
 	put(&l, "trap", traps);
 	put(&l, "start-us", (started_ns - boot.ticks_start) / 1000);
+	put(&l, "map-us", (mapped_ns - boot.ticks_start) / 1000);
+	put(&l, "vet-early-us", (handover_ns - mapped_ns) / 1000);
+	put(&l, "arm-us", (started_ns - handover_ns) / 1000);
 	line_flush(&l);
 	line_str(&l, "endorun: stats: vetted");
 	put(&l, "mappings", vet_calls);

@@ -13,7 +13,9 @@ SECS=$(size 10 60)
 run() { # COMMAND...: status, out, err
 	{ timeout -k 1 "$SECS" "$@" >out 2>err </dev/null; } 2>/dev/null
 	status=$?
-	[ "$status" != 124 ] && [ "$status" != 137 ] || fail "hangs: $*"
+	case $status in
+	124 | 137) fail "hangs: $*" ;;
+	esac
 }
 
 one_line() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # perl: fork, system, backticks, signals, threads of a kind.
+# shellcheck disable=SC2016 # much is for an inner shell
 . "$E2E_DIR/common.bash"
 
 need perl perl

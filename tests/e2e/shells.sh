@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # bash, dash and busybox: pipes, here-documents, statuses, traps, job control.
+# shellcheck disable=SC2016 # much is for an inner shell
 . "$E2E_DIR/common.bash"
 
 need bash bash
