@@ -144,6 +144,8 @@ static void reserve_low(void)
 {
 	uint64_t from[] = {0, 0x1000, 0x10000};
 
+	/* MMAP_PAGE_ZERO, inherited, has put something there. */
+	(void)munmap(NULL, LOW_END);
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 		void *p = (void *)from[i];
 

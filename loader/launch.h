@@ -35,6 +35,10 @@ struct launch {
 /* machine.c: what this machine offers; ends the process when it is too little. */
 void machine_check(struct launch *l);
 void machine_measure_frame(struct boot *boot);
+/* A page with a system call at an address that nobody trusts; its address. */
+uint64_t machine_probe(void);
+/* Under a monitor's filter only a monitor starts endorun: anything else is a trick. */
+void machine_refuse_lost_handover(void);
 /* Is a seccomp filter in force that is not ours? If in doubt, yes. */
 bool machine_has_foreign_filter(void);
 

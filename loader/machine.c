@@ -63,8 +63,8 @@ static void drop_read_implies_exec(void)
 {
 	int now = personality(0xffffffff);
 
-	if (now >= 0 && (now & READ_IMPLIES_EXEC))
-		(void)personality((unsigned long)(now & ~READ_IMPLIES_EXEC));
+	if (now >= 0 && (now & (READ_IMPLIES_EXEC | MMAP_PAGE_ZERO)))
+		(void)personality((unsigned long)(now & ~(READ_IMPLIES_EXEC | MMAP_PAGE_ZERO)));
 	if (personality(0xffffffff) & READ_IMPLIES_EXEC)
 		report_fail(EXIT_ENDORUN,
 			    "machine: READ_IMPLIES_EXEC cannot be switched off; start "
@@ -150,4 +150,45 @@ bool machine_has_foreign_filter(void)
 	buf[n > 0 ? n : 0] = 0;
 	at = strstr(buf, "\nSeccomp:\t");
 	return !at || at[10] != '0';
+}
+
+/* A system call from an address that nobody trusts: is the filter in force? */
+uint64_t machine_probe(void)
+{
+	static const uint8_t code[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
+	void *p = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || !memcpy(p, code, sizeof(code)) ||
+	    mprotect(p, PAGE_SIZE, PROT_READ | PROT_EXEC))
+		report_fail(EXIT_ENDORUN, "start: no memory; raise RLIMIT_AS");
+	return (uint64_t)(uintptr_t)p;
+}
+
+static volatile sig_atomic_t is_trapped;
+
+static void on_trap(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig;
+	(void)uc;
+	is_trapped = si->si_code == 1 /* SYS_SECCOMP */ && si->si_errno == TRAP_DATA;
+}
+
+void machine_refuse_lost_handover(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO}, was;
+	long (*probe)(void) = (long (*)(void))machine_probe();
+	long nr = SYS_pkey_free;
+
+	if (sigaction(SIGSYS, &sa, &was))
+		report_fail(EXIT_ENDORUN, "start: sigaction: %s", strerror(errno));
+	__asm__ volatile("call *%[probe]"
+			 : "+a"(nr)
+			 : [probe] "r"(probe), "D"(-1L)
+			 : "rcx", "r11", "memory");
+	(void)sigaction(SIGSYS, &was, NULL);
+	(void)munmap((void *)probe, PAGE_SIZE);
+	if (is_trapped)
+		report_fail(EXIT_ENDORUN,
+			    "start: a monitor is in force, but its hand-over is lost; "
+			    "start the program again");
 }

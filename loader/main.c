@@ -81,18 +81,6 @@ static void drop_kernel_stack(const struct launch *l, uint64_t sp)
 	(void)munmap((void *)lo, l->kstack_top - lo);
 }
 
-/* A system call from an address that nobody trusts: is the filter in force? */
-static uint64_t make_probe(void)
-{
-	static const uint8_t code[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
-	void *p = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED || !memcpy(p, code, sizeof(code)) ||
-	    mprotect(p, PAGE_SIZE, PROT_READ | PROT_EXEC))
-		report_fail(EXIT_ENDORUN, "start: no memory; raise RLIMIT_AS");
-	return (uint64_t)(uintptr_t)p;
-}
-
 static void hand_over(struct launch *l)
 {
 	struct filter_params params = FILTER_PARAMS_FIXED;
@@ -107,7 +95,7 @@ static void hand_over(struct launch *l)
 	start.filter_len = (uint64_t)n;
 	alloc_range(&start.unmap[0][0], &start.unmap[0][1]);
 	start.nunmap = start.unmap[0][1] ? 1 : 0;
-	start.probe = make_probe();
+	start.probe = machine_probe();
 	start.unmap[start.nunmap][0] = start.probe;
 	start.unmap[start.nunmap++][1] = PAGE_SIZE;
 	arena_seal(l);
@@ -125,6 +113,7 @@ static void on_own_stack(void *arg)
 	drop_kernel_stack(l, l->sp);
 	l->is_child = reserved_take_handover(l);
 	if (!l->is_child) {
+		machine_refuse_lost_handover();
 		while (l->argv[argc])
 			argc++;
 		cli_parse(&l->cli, argc, l->argv);

@@ -25,11 +25,20 @@
 bool reserved_take_handover(struct launch *l)
 {
 	struct handover *h = &l->handover;
+	struct stat self, proc;
+	struct statfs fs;
 
 	if (fcntl(RFD_HANDOVER, F_GET_SEALS) != SEALS ||
 	    pread(RFD_HANDOVER, h, sizeof(*h), 0) != (ssize_t)sizeof(*h) ||
 	    h->magic != HANDOVER_MAGIC)
 		return false;
+	for (int fd = RFD_BASE; fd < RFD_BASE + RFD_COUNT; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			report_fail(EXIT_ENDORUN, "descriptors: %d was closed on the way", fd);
+	if (fstat(RFD_SELF, &self) || fstat(RFD_PROC, &proc) ||
+	    (proc.st_ino != self.st_ino &&
+	     (fstatfs(RFD_PROC, &fs) || fs.f_type != PROC_SUPER_MAGIC)))
+		report_fail(EXIT_ENDORUN, "descriptors: %d is no procfs any more", RFD_PROC);
 	h->path[sizeof(h->path) - 1] = 0;
 	l->cli.isolation = h->flags & BOOT_KEYS ? CLI_ISOLATION_KEYS : CLI_ISOLATION_NONE;
 	l->cli.is_quiet = true;
@@ -87,7 +96,7 @@ static int open_proc(int fallback)
 void reserved_setup(struct launch *l)
 {
 	struct rlimit before;
-	int self, proc;
+	int self, proc, root;
 
 	if (l->is_child)
 		return;
@@ -105,6 +114,11 @@ void reserved_setup(struct launch *l)
 	for (int fd = RFD_BASE; fd < RFD_BASE + RFD_COUNT; fd++)
 		put(self, fd, "reserving numbers");
 	put(proc, RFD_PROC, "procfs");
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0) {
+		put(root, RFD_ROOT, "the root directory");
+		close(root);
+	}
 	if (proc != self)
 		close(proc);
 	close(self);

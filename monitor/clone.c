@@ -8,6 +8,7 @@
  */
 #include <linux/sched.h>
 
+#include "fd.h"
 #include "handlers.h"
 #include "sigframe.h"
 #include "verify.h"
@@ -145,6 +146,7 @@ static void fork_child(struct priv *p, const struct clone_want *w)
 	slots_after_fork(p);
 	p->is_vfork = 0;
 	lock_reset(&exec_lock);
+	fd_after_fork();
 	if (slot_arm(p))
 		die(DIE_SETUP, (uint64_t)p->tid);
 	if (boot.flags & BOOT_FOREIGN)
@@ -193,8 +195,9 @@ static long make_process(struct priv *p, struct clone_want *w)
 	};
 	long ret;
 
-	if (w->flags & (CLONE_THREAD | CLONE_FILES))
-		return -EINVAL; /* a descriptor table shared by two monitors */
+	/* A descriptor table or a root directory shared by two monitors. */
+	if (w->flags & (CLONE_THREAD | CLONE_FILES | CLONE_FS))
+		return -EINVAL;
 	if ((w->flags & CLONE_CHILD_CLEARTID) && bad_pointer(w->ctid))
 		return -EFAULT;
 	if (w->flags & CLONE_SETTLS)
@@ -261,13 +264,19 @@ static long make_vfork(struct priv *p, const struct clone_want *w)
 static long do_clone(struct priv *p, struct clone_want *w)
 {
 	const uint64_t vfork = CLONE_VM | CLONE_VFORK;
-	const uint64_t not_vfork =
-		CLONE_THREAD | CLONE_SIGHAND | CLONE_FILES | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+	const uint64_t not_vfork = CLONE_THREAD | CLONE_SIGHAND | CLONE_FILES | CLONE_FS |
+				   CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 
 	/*
 	 * Other threads would go on while the child uses their memory: then it
 	 * gets a copy (docs/compatibility.md).
 	 */
+	/* Its death would look like a fault: CLD_* codes are positive (c10). */
+	if (w->exit_signal >= 1 && w->exit_signal <= NSIG_MAX &&
+	    (SYNC_MASK & SIGBIT(w->exit_signal)))
+		return -EINVAL;
+	if ((w->flags & CLONE_THREAD) && !(w->flags & CLONE_FS))
+		judge_forget_root();
 	if ((w->flags & vfork) == vfork && !(w->flags & CLONE_THREAD)) {
 		if (!(w->flags & not_vfork) && single_threaded(p))
 			return make_vfork(p, w);

@@ -9,10 +9,10 @@
 
 /*
  * object_make - put len bytes into a sealed memfd on RFD_VET
- * p NULL: there is no program yet. Returns 0, -EACCES if what is in it is not
+ * Returns 0, -EACCES if what is in it is not
  * what was given, or another -errno. Pre: the vetting lock is held.
  */
-long object_make(struct priv *p, const uint8_t *src, uint64_t len, const char *name) MUST_CHECK;
+long object_make(const uint8_t *src, uint64_t len, const char *name) MUST_CHECK;
 
 /* object_release - nothing of it stays on RFD_VET; the number stays occupied */
 void object_release(void);

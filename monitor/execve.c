@@ -37,6 +37,7 @@ static long open_target(struct priv *p, int dirfd, uint64_t flags)
 		path = MON3(__NR_fcntl, dirfd, F_DUPFD_CLOEXEC, 3);
 	else
 		path = app_call(p, &c);
+	path = fd_hold(p, path);
 	if (path < 0)
 		return path;
 	fd = MON2(__NR_fstat, path, st);
@@ -55,7 +56,7 @@ static long open_target(struct priv *p, int dirfd, uint64_t flags)
 		if (fd == -ENOENT || fd == -ENOTDIR)
 			fd = -EACCES; /* no procfs of our own: docs/compatibility.md */
 	}
-	(void)MON1(__NR_close, path);
+	fd_release(path);
 	return fd;
 }
 

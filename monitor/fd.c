@@ -62,6 +62,46 @@ void fsize_restore(const struct limits *old)
 		(void)MON4(__NR_prlimit64, 0, RLIMIT_FSIZE, old, 0);
 }
 
+#define POOL_SIZE (RFD_BASE + RFD_COUNT - RFD_POOL)
+#define POOL_TRIES 20000 /* yields: about a second */
+
+static struct lock pool[POOL_SIZE];
+
+long fd_hold(struct priv *p, long fd)
+{
+	if (fd < 0)
+		return fd;
+	for (int try = 0; try < POOL_TRIES; try++) {
+		for (int i = 0; i < POOL_SIZE; i++) {
+			long ret;
+
+			if (!lock_try(&pool[i], p))
+				continue;
+			ret = fd_reserve((int)fd, RFD_POOL + i, O_CLOEXEC);
+			(void)MON1(__NR_close, fd);
+			if (ret < 0)
+				lock_drop(&pool[i]);
+			return ret;
+		}
+		(void)MON0(__NR_sched_yield);
+	}
+	(void)MON1(__NR_close, fd);
+	return -EMFILE;
+}
+
+void fd_release(long number)
+{
+	if (fd_reserve(RFD_SELF, (int)number, 0) != number)
+		die(DIE_SETUP, (uint64_t)number);
+	lock_drop(&pool[number - RFD_POOL]);
+}
+
+void fd_after_fork(void)
+{
+	for (int i = 0; i < POOL_SIZE; i++)
+		lock_reset(&pool[i]);
+}
+
 /* The filter sends only reserved numbers here: passed over, as if closed. */
 long sys_close(struct priv *p)
 {
@@ -100,11 +140,25 @@ long sys_close_range(struct priv *p)
 	return ret;
 }
 
-/* SECCOMP_IOCTL_NOTIF_ADDFD could replace a reserved descriptor (g12). */
+/*
+ * FIOCLEX would close a reserved descriptor at the next execve, and
+ * SECCOMP_IOCTL_NOTIF_ADDFD could replace one (g12).
+ */
 long sys_ioctl(struct priv *p)
 {
-	(void)p;
-	return -EPERM;
+	return fd_is_reserved(arg_u32(p, 0)) ? -EBADF : -EPERM;
+}
+
+long sys_fcntl(struct priv *p)
+{
+	uint64_t sig = arg(p, 2);
+
+	if (fd_is_reserved(arg_u32(p, 0)) && arg_int(p, 1) != F_GETFD)
+		return -EBADF;
+	/* A fault signal with a positive si_code that is no fault (c10). */
+	if (arg_int(p, 1) == F_SETSIG && sig >= 1 && sig <= NSIG_MAX && (SYNC_MASK & SIGBIT(sig)))
+		return -EINVAL;
+	return app_call_same(p);
 }
 
 /*

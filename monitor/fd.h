@@ -11,6 +11,16 @@
 
 /* Writes "thread-self/fd/N", to be used below RFD_PROC. */
 void fd_link(char out[FD_LINK_SIZE], int fd);
+/*
+ * fd_hold - move a descriptor to a number that the program cannot change
+ * What is judged and then used must be the same object: under an ordinary
+ * number another thread could put another one there by dup2 (e08). Takes fd
+ * over, or passes an error on. Returns the number, to be given to
+ * fd_release(), or -errno; -EMFILE if all numbers stay busy.
+ */
+long fd_hold(struct priv *p, long fd) MUST_CHECK;
+void fd_release(long number);
+void fd_after_fork(void);
 /* dup3 onto a reserved number, lifting RLIMIT_NOFILE's soft limit if it must. */
 long fd_reserve(int fd, int number, int flags) MUST_CHECK;
 /*

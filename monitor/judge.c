@@ -15,6 +15,7 @@
 #define PROC_SUPER_MAGIC 0x9fa0
 #define TRACEFS_MAGIC 0x74726163
 #define DEBUGFS_MAGIC 0x64626720
+#define BINFMTFS_MAGIC 0x42494e4d /* could run another program instead of endorun */
 
 /* asm/stat.h, struct stat; asm-generic/statfs.h, struct statfs: f_type first. */
 struct kstat {
@@ -63,16 +64,22 @@ static long fs_type(int fd)
 	return ret ? ret : (long)buf[0];
 }
 
+static bool is_bad_fs(long type)
+{
+	return type == TRACEFS_MAGIC || type == DEBUGFS_MAGIC || type == BINFMTFS_MAGIC;
+}
+
 /* The root's file system, if it is an ordinary one. */
 static void learn_root(void)
 {
-	struct kstat root, dev;
+	struct kstat root, ours, dev;
 	uint64_t buf[15];
 
 	root_known = 0;
-	if (stat_path("/", &root) || MON2(__NR_statfs, "/", buf))
+	if (stat_path("/", &root) || MON2(__NR_statfs, "/", buf) ||
+	    MON2(__NR_fstat, RFD_ROOT, &ours) || ours.dev != root.dev || ours.ino != root.ino)
 		return;
-	if (buf[0] == PROC_SUPER_MAGIC || buf[0] == TRACEFS_MAGIC || buf[0] == DEBUGFS_MAGIC)
+	if (buf[0] == PROC_SUPER_MAGIC || is_bad_fs((long)buf[0]))
 		return;
 	dev_on_root = stat_path("/dev", &dev) == 0 && dev.dev == root.dev;
 	root_dev = root.dev;
@@ -91,9 +98,9 @@ int judge_init(void)
 	return 0;
 }
 
-void judge_forget(void)
+void judge_forget_root(void)
 {
-	learn_root();
+	root_known = 0;
 }
 
 bool judge_root_is_plain(void)
@@ -151,7 +158,7 @@ int judge_fd(struct priv *p, int fd)
 	if (root_known && st.dev == root_dev)
 		return 0;
 	type = fs_type(fd);
-	if (type < 0 || type == TRACEFS_MAGIC || type == DEBUGFS_MAGIC)
+	if (type < 0 || is_bad_fs(type))
 		return -EACCES;
 	if (type == PROC_SUPER_MAGIC && S_ISREG(st.mode))
 		return judge_proc_name(fd);

@@ -22,15 +22,17 @@
 /* No mapping below this address (a null GS must not find a fake slot, a12). */
 #define LOW_END 0x100000
 
-/* Reserved descriptors: RFD_BASE .. RFD_BASE + RFD_COUNT - 1, always open. */
-#define RFD_BASE 240
-#define RFD_COUNT 8
-#define RFD_SELF 240	 /* the endorun binary (O_PATH) */
-#define RFD_VET 241	 /* the vetting memfd, or a placeholder */
-#define RFD_HANDOVER 242 /* sealed memfd for the next endorun over execve */
-#define RFD_TARGET 243	 /* the program to start over execve */
-#define RFD_PROC 244	 /* a verified procfs root (O_PATH), or a placeholder */
-/* 245 .. 247: placeholders */
+/* Reserved descriptors: RFD_BASE .. RFD_BASE + RFD_COUNT - 1, always open. Below 256, which
+ * keeps fork cheap, and below what bash takes for itself from 255 down. */
+#define RFD_BASE 224
+#define RFD_COUNT 16
+#define RFD_SELF 224	 /* the endorun binary (O_PATH) */
+#define RFD_VET 225	 /* the vetting memfd, or a placeholder */
+#define RFD_HANDOVER 226 /* sealed memfd for the next endorun over execve */
+#define RFD_TARGET 227	 /* the program to start over execve */
+#define RFD_PROC 228	 /* a verified procfs root (O_PATH), or a placeholder */
+#define RFD_ROOT 229	 /* the root directory at the start (O_PATH), or a placeholder */
+#define RFD_POOL 230	 /* to RFD_BASE + RFD_COUNT - 1: objects that are being judged */
 
 /* SECCOMP_RET_DATA of our own traps: tells them from a program's own filter. */
 #define TRAP_DATA 0x7d

@@ -231,13 +231,20 @@ long exec_map(struct priv *p, uint64_t addr, uint64_t len, const struct exec_sou
 	      struct line *why) MUST_CHECK;
 /* Would exec_map() take these bytes? Maps nothing. Pre: no program runs yet. */
 long exec_check(uint64_t len, const struct exec_source *src, struct line *why) MUST_CHECK;
-bool exec_overlaps(uint64_t addr, uint64_t len);
+bool exec_overlaps(struct priv *p, uint64_t addr, uint64_t len);
+/*
+ * mremap(args), refused with -EACCES if it moves or grows what may be code.
+ * Check and call are one step: meanwhile nothing becomes executable.
+ */
+long exec_move(struct priv *p, uint64_t old, uint64_t old_len, bool only_shrinks,
+	       const uint64_t args[5]) MUST_CHECK;
 /* Executable memory that the monitor did not make. */
 void exec_note(uint64_t lo, uint64_t hi);
 
 /* --- judge.c --- */
 int judge_fd(struct priv *p, int fd) MUST_CHECK; /* 0 or -EACCES */
-void judge_forget(void);			 /* after mounts changed */
+/* For ever: a thread may have another root from now on. */
+void judge_forget_root(void);
 /* Does every path that crosses no mount end on an ordinary file system? */
 bool judge_root_is_plain(void);
 int judge_init(void) MUST_CHECK;

@@ -45,6 +45,7 @@ static long open_copy(struct priv *p, const struct open_req *r, uint64_t flags, 
 	return app_call(p, &c);
 }
 
+/* Only with one thread, or for what cannot be forbidden: else it would leak. */
 static long judged(struct priv *p, long fd)
 {
 	int bad;
@@ -58,23 +59,38 @@ static long judged(struct priv *p, long fd)
 	return bad;
 }
 
-/* Opens for real what an O_PATH descriptor stands for; closes that one. */
-static long reopen(struct priv *p, int fd, uint64_t flags, uint64_t mode)
+/* An O_PATH descriptor, held on a number of ours and judged there. */
+static long held(struct priv *p, long fd)
+{
+	long number = fd_hold(p, fd);
+	int bad;
+
+	if (number < 0)
+		return number;
+	bad = judge_fd(p, (int)number);
+	if (!bad)
+		return number;
+	fd_release(number);
+	return bad;
+}
+
+/* Opens for real what a held descriptor stands for; releases that one. */
+static long reopen(struct priv *p, long number, uint64_t flags, uint64_t mode)
 {
 	char link[FD_LINK_SIZE];
 	struct app_call c = {.nr = __NR_openat,
 			     .a = {RFD_PROC, (uint64_t)(p->copy + COPY_LINK), flags, mode}};
 	long ret;
 
-	fd_link(link, fd);
+	fd_link(link, (int)number);
 	memcpy(p->copy + COPY_LINK, link, sizeof(link));
 	ret = app_call(p, &c);
-	(void)MON1(__NR_close, fd);
+	fd_release(number);
 	/* Only the monitor's procfs can say so: not the program's file. */
 	return ret == -ENOENT || ret == -ENOTDIR ? -EACCES : ret;
 }
 
-static bool is_link(int fd)
+static bool is_link(long fd)
 {
 	uint8_t st[144];
 	uint32_t mode;
@@ -107,7 +123,7 @@ static long create_below(struct priv *p, const struct open_req *r)
 		memcpy(path, ".", 2);
 	else
 		*slash = 0; /* keeps the '/': a parent that is no directory fails */
-	dir = judged(p, open_copy(p, &parent, O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+	dir = held(p, open_copy(p, &parent, O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
 	if (dir < 0)
 		return dir;
 	memcpy(path, name, sizeof(name));
@@ -115,8 +131,9 @@ static long create_below(struct priv *p, const struct open_req *r)
 	c.a[1] = (uint64_t)path;
 	c.a[2] = r->flags | O_EXCL | O_NOFOLLOW;
 	c.a[3] = r->mode;
-	fd = judged(p, app_call(p, &c));
-	(void)MON1(__NR_close, dir);
+	/* A new file below a directory that is neither procfs nor the like. */
+	fd = app_call(p, &c);
+	fd_release(dir);
 	return fd;
 }
 
@@ -129,21 +146,19 @@ static long open_slowly(struct priv *p, const struct open_req *r)
 		keep &= ~(uint64_t)O_DIRECTORY;
 	memcpy(saved, p->copy, sizeof(saved));
 	for (int i = 0; i < CREATE_TRIES; i++) {
-		long fd = judged(p, open_copy(p, r, O_PATH | O_CLOEXEC | keep, 0));
+		long fd = held(p, open_copy(p, r, O_PATH | O_CLOEXEC | keep, 0));
 
-		if (fd >= 0) {
-			if ((r->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
-				(void)MON1(__NR_close, fd);
-				return -EEXIST;
-			}
-			if (is_link((int)fd)) {
-				(void)MON1(__NR_close, fd);
-				return -ELOOP;
-			}
-			return reopen(p, (int)fd,
-				      r->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW),
-				      r->mode);
+		if (fd >= 0 && (r->flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
+			fd_release(fd);
+			return -EEXIST;
 		}
+		if (fd >= 0 && is_link(fd)) {
+			fd_release(fd);
+			return -ELOOP;
+		}
+		if (fd >= 0)
+			return reopen(p, fd, r->flags & ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW),
+				      r->mode);
 		if (fd != -ENOENT || !(r->flags & O_CREAT) ||
 		    (r->flags & O_TMPFILE_BIT) == O_TMPFILE_BIT)
 			return fd;
@@ -157,17 +172,28 @@ static long open_slowly(struct priv *p, const struct open_req *r)
 
 /*
  * An absolute path that crosses no mount ends on the root's file system, which
- * is an ordinary one: no need to look at the result.
+ * is an ordinary one: no need to look at the result. It starts at a descriptor
+ * of the monitor's, since another thread may change the root meanwhile.
  */
 static long open_on_root(struct priv *p, const struct open_req *r)
 {
-	struct open_req fast = *r;
+	struct open_how how = {
+		.flags = r->flags & OPEN_FLAGS_KNOWN,
+		.mode = r->flags & (O_CREAT | O_TMPFILE_BIT) ? r->mode & 07777 : 0,
+		.resolve = RESOLVE_NO_XDEV,
+	};
+	struct app_call c = {
+		.nr = __NR_openat2,
+		.a = {RFD_ROOT, (uint64_t)p->copy, (uint64_t)(p->copy + COPY_HOW), sizeof(how)}};
 
 	if (p->copy[0] != '/' || r->resolve || !judge_root_is_plain())
 		return -EXDEV;
-	fast.resolve = RESOLVE_NO_XDEV;
-	return open_copy(p, &fast, r->flags & OPEN_FLAGS_KNOWN,
-			 r->flags & (O_CREAT | O_TMPFILE_BIT) ? r->mode & 07777 : 0);
+	while (*(char *)c.a[1] == '/')
+		c.a[1]++;
+	if (!*(char *)c.a[1])
+		return -EXDEV; /* the root itself */
+	memcpy(p->copy + COPY_HOW, &how, sizeof(how));
+	return app_call(p, &c);
 }
 
 static void exe_redirect(char *path)
@@ -248,8 +274,8 @@ long sys_open_by_handle_at(struct priv *p)
 	if (single_threaded(p) || (c.a[2] & O_PATH))
 		return judged(p, app_call(p, &c));
 	c.a[2] = O_PATH | O_CLOEXEC;
-	fd = judged(p, app_call(p, &c));
-	return fd < 0 ? fd : reopen(p, (int)fd, arg_u32(p, 2), 0);
+	fd = held(p, app_call(p, &c));
+	return fd < 0 ? fd : reopen(p, fd, arg_u32(p, 2), 0);
 }
 
 static long read_exe_link(struct priv *p, struct uaddr path, struct uaddr buf, uint64_t size)

@@ -190,18 +190,17 @@ long sys_pkey_free(struct priv *p)
 long sys_mremap(struct priv *p)
 {
 	uint64_t old = arg(p, 0), old_len = page_up(arg(p, 1)), new_len = page_up(arg(p, 2));
-	uint64_t flags = arg(p, 3);
+	const uint64_t flags = arg(p, 3);
+	const uint64_t args[5] = {old, arg(p, 1), arg(p, 2), flags, arg(p, 4)};
 
 	if (old + old_len < old)
 		return -EINVAL;
-	/* Moved or grown code could join two halves of an instruction (a04). */
-	if (exec_overlaps(old, old_len ? old_len : PAGE_SIZE) &&
-	    (flags || new_len > old_len || !old_len))
-		return -EACCES;
 	if (in_reserved(old, old_len ? old_len : 1) ||
-	    ((flags & 2 /* MREMAP_FIXED */) && in_reserved(arg(p, 4), new_len)))
+	    ((flags & MREMAP_FIXED) && in_reserved(args[4], new_len)))
 		return -EPERM;
-	return app_call_same(p);
+	/* Moved or grown code could join two halves of an instruction (a04). */
+	return exec_move(p, old, old_len ? old_len : PAGE_SIZE,
+			 !flags && old_len && new_len <= old_len, args);
 }
 
 long sys_madvise(struct priv *p)
@@ -213,6 +212,8 @@ long sys_madvise(struct priv *p)
 	case 13: /* UNMERGEABLE */
 	case 17: /* DODUMP */
 		return in_reserved(arg(p, 0), arg(p, 1)) ? -EPERM : app_call_same(p);
+	case 102: /* GUARD_INSTALL: would hide code from the look at its edges */
+		return exec_overlaps(p, arg(p, 0), arg(p, 1)) ? -EINVAL : app_call_same(p);
 	case 100: /* HWPOISON */
 	case 101: /* SOFT_OFFLINE */
 		return -EPERM;

@@ -68,35 +68,35 @@ long sys_fchdir(struct priv *p)
 	return app_call_same(p);
 }
 
-static long then_forget(struct priv *p)
+/* Before the call: another thread may open a file meanwhile. */
+static long forget_root(struct priv *p)
 {
-	long ret = app_call_same(p);
-
-	judge_forget();
-	return ret;
+	judge_forget_root();
+	return app_call_same(p);
 }
 
 long sys_chroot(struct priv *p)
 {
-	return then_forget(p);
+	return forget_root(p);
 }
 
 long sys_pivot_root(struct priv *p)
 {
-	return then_forget(p);
+	return forget_root(p);
 }
 
 long sys_unshare(struct priv *p)
 {
-	return then_forget(p);
+	return forget_root(p);
 }
 
 long sys_setns(struct priv *p)
 {
-	return then_forget(p);
+	return forget_root(p);
 }
 
+/* What is mounted over a directory is judged when it is opened. */
 long sys_mount_family(struct priv *p)
 {
-	return then_forget(p);
+	return app_call_same(p);
 }

@@ -26,11 +26,6 @@
 static struct execmap execmap;
 struct lock vet_lock;
 
-bool exec_overlaps(uint64_t addr, uint64_t len)
-{
-	return execmap_overlaps(&execmap, addr, addr + len);
-}
-
 void exec_note(uint64_t lo, uint64_t hi)
 {
 	if (hi > lo && execmap_add(&execmap, lo, hi))
@@ -94,16 +89,32 @@ static uint64_t place_trampolines(uint64_t addr, uint64_t len, uint64_t size)
 	return 0;
 }
 
+/*
+ * The two bytes at addr, if that page may be executable. A page that cannot be
+ * read (a guard, say) is made unexecutable first: nothing is left to join.
+ */
+static bool edge_of(uint64_t page, uint64_t addr, uint8_t edge[2])
+{
+	long ret;
+
+	if (!execmap_overlaps(&execmap, page, page + PAGE_SIZE))
+		return false;
+	if (!copy_in(edge, UADDR(addr), 2))
+		return true;
+	ret = MON3(__NR_mprotect, page, PAGE_SIZE, PROT_NONE);
+	if (ret && ret != -ENOMEM)
+		die(DIE_INVARIANT, page);
+	return false;
+}
+
 /* Does a neighbour of [addr, addr+len) that may be executable make a hit with it? */
 static bool bad_seam(uint64_t addr, const uint8_t *text, uint64_t len)
 {
 	uint8_t edge[2];
 
-	if (execmap_overlaps(&execmap, addr - 1, addr) && !copy_in(edge, UADDR(addr - 2), 2) &&
-	    scan_seam(edge, text))
+	if (edge_of(addr - PAGE_SIZE, addr - 2, edge) && scan_seam(edge, text))
 		return true;
-	return execmap_overlaps(&execmap, addr + len, addr + len + 1) &&
-	       !copy_in(edge, UADDR(addr + len), 2) && scan_seam(text + len - 2, edge);
+	return edge_of(addr + len, addr + len, edge) && scan_seam(text + len - 2, edge);
 }
 
 static void explain(struct line *why, const struct rewrite *rw, uint64_t file_off)
@@ -205,8 +216,8 @@ static long vet_in_place(struct rewrite *rw, const struct exec_source *src, cons
 }
 
 /* With several threads: by way of the window and an immutable object. */
-static long vet_by_object(struct priv *p, struct rewrite *rw, const struct exec_source *src,
-			  const char *name, struct line *why)
+static long vet_by_object(struct rewrite *rw, const struct exec_source *src, const char *name,
+			  struct line *why)
 {
 	long ret;
 
@@ -220,7 +231,7 @@ static long vet_by_object(struct priv *p, struct rewrite *rw, const struct exec_
 	rw->tramp = rw->text + rw->len;
 	ret = make_safe(rw, src, why);
 	if (!ret)
-		ret = object_make(p, rw->text, rw->len + rw->tramp_cap, name);
+		ret = object_make(rw->text, rw->len + rw->tramp_cap, name);
 	if (!ret)
 		ret = map_object(rw->text_addr, rw->len, rw->tramp_addr, rw->tramp_cap);
 	object_release();
@@ -239,7 +250,7 @@ static long vet_and_map(struct priv *p, uint64_t addr, uint64_t len, const struc
 	if (src->fd >= 0 && (!p || single_threaded(p)))
 		ret = vet_in_place(&rw, src, name, why);
 	else
-		ret = vet_by_object(p, &rw, src, name, why);
+		ret = vet_by_object(&rw, src, name, why);
 	if (ret && rw.tramp_addr)
 		(void)MON2(__NR_munmap, rw.tramp_addr, rw.tramp_cap);
 	if (!ret)
@@ -249,6 +260,30 @@ static long vet_and_map(struct priv *p, uint64_t addr, uint64_t len, const struc
 
 /* Any address will do: what counts is whether the bytes can be made safe. */
 #define CHECK_ADDR 0x10000000000ul
+
+long exec_move(struct priv *p, uint64_t old, uint64_t old_len, bool only_shrinks,
+	       const uint64_t args[5])
+{
+	long ret;
+
+	lock_take(&vet_lock, p);
+	if (!only_shrinks && execmap_overlaps(&execmap, old, old + old_len))
+		ret = -EACCES;
+	else
+		ret = MON5(__NR_mremap, args[0], args[1], args[2], args[3], args[4]);
+	lock_drop(&vet_lock);
+	return ret;
+}
+
+bool exec_overlaps(struct priv *p, uint64_t addr, uint64_t len)
+{
+	bool ret;
+
+	lock_take(&vet_lock, p);
+	ret = execmap_overlaps(&execmap, addr, addr + len);
+	lock_drop(&vet_lock);
+	return ret;
+}
 
 long exec_check(uint64_t len, const struct exec_source *src, struct line *why)
 {
@@ -302,6 +337,9 @@ long exec_map(struct priv *p, uint64_t addr, uint64_t len, const struct exec_sou
 
 	if (!len || (addr | len) & (PAGE_SIZE - 1) || in_reserved(addr, len))
 		return -EINVAL;
+	/* Nothing executable above the gate: there is no 5-level user code. */
+	if (addr + len < addr || addr + len > GATE_GUARD)
+		return -ENOMEM;
 	if (len > boot.window_size) {
 		if (why)
 			line_str(why, "larger than the vetting window");

@@ -13,7 +13,7 @@
 #include "conf.h"
 
 static volatile sig_atomic_t ticks;
-static volatile int guard; /* a handler that runs within itself */
+static __thread volatile int guard; /* a handler that runs within itself */
 static int nested;
 
 static void on_tick(int sig)

@@ -24,27 +24,26 @@ $libc|$kernel|$zydis"
 	[sandbox-api]="\"sandbox-api/.*\"|$bare|<(errno|endo|endo_abi)\.h>|$kernel"
 )
 
-# An include by quotes as seen from the repository's root.
-resolve() { # FILE INCLUDE
-	local name=${2#\"} folder
-	name=${name%\"}
-	folder=$(dirname "$1")
-	if [[ $2 = '<'* ]]; then
-		echo "$2"
-	elif [ -e "$folder/$name" ]; then
-		echo "\"$(realpath -ms --relative-to=. "$folder/$name")\""
-	else
-		echo "\"$name\""
+# An include as seen from the repository's root; sets include.
+resolve() { # FILE LINE-OF-TEXT
+	local folder=${1%/*}
+	[[ $2 =~ [\"\<][^\"\>]+[\"\>] ]]
+	include=${BASH_REMATCH[0]}
+	if [[ $include = '"'* && -e $folder/${include//\"/} ]]; then
+		include="\"$folder/${include//\"/}\""
+		if [[ $include = *./* ]]; then
+			include="\"$(realpath -ms --relative-to=. "${include//\"/}")\""
+		fi
 	fi
 }
 
 count=0
 for folder in "${!allowed[@]}"; do
 	[ -d "$folder" ] || continue
-	while IFS=: read -r file line include; do
-		include=$(resolve "$file" "$(grep -oE '["<][^">]+[">]' <<<"$include")")
+	while IFS=: read -r file line text; do
+		resolve "$file" "$text"
 		count=$((count + 1))
-		if ! grep -qxE "${allowed[$folder]}" <<<"$include"; then
+		if ! [[ $include =~ ^(${allowed[$folder]})$ ]]; then
 			echo "$file:$line: $folder/ may not include $include" >&2
 			failed=1
 		fi

@@ -58,8 +58,8 @@ static inline bool oracle_reserved(uint64_t arg)
 
 static inline bool oracle_madvise_native(int advice)
 {
-	static const int native[] = {0,	 1,  2,	 3,  4,	 8,  9,	 10, 11, 14,  15,
-				     16, 18, 19, 20, 21, 22, 23, 24, 25, 102, 103};
+	static const int native[] = {0,	 1,  2,	 3,  4,	 8,  9,	 10, 11, 14, 15,
+				     16, 18, 19, 20, 21, 22, 23, 24, 25, 103};
 
 	for (size_t i = 0; i < sizeof(native) / sizeof(native[0]); i++)
 		if (native[i] == advice)
@@ -156,8 +156,10 @@ static inline bool oracle_condition(const char *name, const uint64_t a[6])
 	if (IS_CALL("ioctl")) {
 		unsigned int cmd = (unsigned int)a[1];
 
-		return _IOC_TYPE(cmd) == '!' && _IOC_NR(cmd) == 3;
+		return (_IOC_TYPE(cmd) == '!' && _IOC_NR(cmd) == 3) || oracle_reserved(a[0]);
 	}
+	if (IS_CALL("fcntl"))
+		return (oracle_reserved(a[0]) && (int)a[1] != 1) || (int)a[1] == 10;
 	if (IS_CALL("prctl"))
 		return !oracle_prctl_native((int)a[0]);
 	if (IS_CALL("arch_prctl"))
@@ -255,8 +257,8 @@ static const uint32_t oracle_values[] = {
 	0,	    1,		2,	   3,	       4,	   5,	       6,
 	7,	    8,		12,	   13,	       17,	   22,	       26,
 	35,	    59,		65,	   67,	       101,	   102,	       104,
-	238,	    239,	240,	   241,	       246,	   247,	       248,
-	249,	    255,	0x200,	   0x400,      0x600,	   0x1000,     0x1001,
+	223,	    224,	225,	   230,	       238,	   239,	       240,
+	10,	    255,	0x200,	   0x400,      0x600,	   0x1000,     0x1001,
 	0x1002,	    0x1003,	0x1004,	   0x1011,     0x1012,	   0x1013,     0x2000,
 	0x21b6,	    0x2103,	0x12103,   0x40182103, 0xc0182103, 0x40182102, 0x4000,
 	0x6000,	    0x8000,	0x81a4,	   0xc1ed,     0x12000,	   0x400000,   0x8400000,

@@ -23,41 +23,29 @@ function(add_musl_program name)
   target_link_libraries(${name} PRIVATE musl)
   target_compile_definitions(${name} PRIVATE ${ZYDIS_DEFINITIONS})
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:C>:${STRICT_WARNINGS}>)
-  install(TARGETS ${name})
 endfunction()
-
-# The parts of the monitor that are pure, so that the loader vets with the same code.
-file(GLOB shared_sources CONFIGURE_DEPENDS monitor/scan.c monitor/rewrite*.c)
 
 file(GLOB loader_sources CONFIGURE_DEPENDS
   loader/*.c loader/*.S rtld/*.c policy/*.c monitor/scan.c)
-set(embed_source ${PROJECT_SOURCE_DIR}/loader/embed_x86_64.S)
-file(GLOB loader_main CONFIGURE_DEPENDS loader/main.c loader/endorun.c)
-if(loader_main)
-  add_musl_program(endorun ${loader_sources})
-  target_link_options(endorun PRIVATE -Wl,-Ttext-segment=0x60000000)
-  if(EXISTS ${embed_source})
-    add_musl_program(selftest_probe loader/selftest/probe.c)
-    set(selftest_image ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/selftest_probe)
-    set_source_files_properties(${embed_source} PROPERTIES
-      COMPILE_DEFINITIONS "MONITOR_IMAGE=\"${MONITOR_IMAGE}\";SELFTEST_IMAGE=\"${selftest_image}\""
-      OBJECT_DEPENDS "${MONITOR_IMAGE};${selftest_image}")
-    add_dependencies(endorun monitor_image selftest_probe)
-  endif()
-elseif(loader_sources)
-  # No main() yet: compile what there is.
-  add_library(endorun_parts OBJECT ${loader_sources})
-  set_target_properties(endorun_parts PROPERTIES C_STANDARD 11)
-  target_link_libraries(endorun_parts PRIVATE musl)
-  target_compile_options(endorun_parts PRIVATE $<$<COMPILE_LANGUAGE:C>:${STRICT_WARNINGS}>)
-endif()
+add_musl_program(endorun ${loader_sources})
+target_link_options(endorun PRIVATE -Wl,-Ttext-segment=0x60000000)
+install(TARGETS endorun)
 
-if(EXISTS ${PROJECT_SOURCE_DIR}/tools/endoscan.c)
-  add_musl_program(endoscan tools/endoscan.c ${shared_sources})
-endif()
-if(EXISTS ${PROJECT_SOURCE_DIR}/tools/syscall-table.c)
-  add_musl_program(syscall-table tools/syscall-table.c)
-endif()
+# It carries two other programs: the monitor image, and what --self-test runs.
+set(probe_folder ${PROJECT_BINARY_DIR}/selftest)
+add_musl_program(selftest_probe loader/selftest/probe.c)
+set_target_properties(selftest_probe PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${probe_folder})
+set_source_files_properties(${PROJECT_SOURCE_DIR}/loader/embed_x86_64.S PROPERTIES
+  COMPILE_DEFINITIONS
+    "MONITOR_IMAGE=\"${MONITOR_IMAGE}\";SELFTEST_IMAGE=\"${probe_folder}/selftest_probe\""
+  OBJECT_DEPENDS "${MONITOR_IMAGE};${probe_folder}/selftest_probe")
+add_dependencies(endorun monitor_image selftest_probe)
+
+# The tools use the parts of the monitor that are pure.
+file(GLOB rewrite_sources CONFIGURE_DEPENDS monitor/scan.c monitor/rewrite*.c)
+add_musl_program(endoscan tools/endoscan.c ${rewrite_sources})
+install(TARGETS endoscan)
+add_musl_program(syscall-table tools/syscall-table.c)
 
 foreach(section 1 3 5 7)
   file(GLOB pages CONFIGURE_DEPENDS docs/*.${section})

@@ -16,14 +16,12 @@ target_compile_options(monitor PRIVATE
   -fno-builtin -fcf-protection=none -fno-asynchronous-unwind-tables
   $<$<COMPILE_LANGUAGE:C>:${STRICT_WARNINGS}>)
 
-if(EXISTS ${monitor_script})
-  add_custom_command(OUTPUT ${MONITOR_IMAGE}
-    COMMAND ${CMAKE_LINKER} -pie --no-dynamic-linker -z text -z noexecstack
-      -z separate-code --no-undefined -T ${monitor_script} -o ${MONITOR_IMAGE}
-      $<TARGET_OBJECTS:monitor> ${monitor_zydis}
-    DEPENDS $<TARGET_OBJECTS:monitor> ${monitor_script} ${monitor_zydis}
-    COMMENT "Linking the monitor image"
-    COMMAND_EXPAND_LISTS VERBATIM)
-  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/monitor)
-  add_custom_target(monitor_image ALL DEPENDS ${MONITOR_IMAGE})
-endif()
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/monitor)
+add_custom_command(OUTPUT ${MONITOR_IMAGE}
+  COMMAND ${CMAKE_LINKER} -pie --no-dynamic-linker -z text -z noexecstack
+    -z separate-code --no-undefined -T ${monitor_script} -o ${MONITOR_IMAGE}
+    $<TARGET_OBJECTS:monitor> ${monitor_zydis}
+  DEPENDS $<TARGET_OBJECTS:monitor> ${monitor_script} ${monitor_zydis}
+  COMMENT "Linking the monitor image"
+  COMMAND_EXPAND_LISTS VERBATIM)
+add_custom_target(monitor_image ALL DEPENDS ${MONITOR_IMAGE})
