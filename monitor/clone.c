@@ -14,6 +14,7 @@
 #include "verify.h"
 
 #define SIG_SETMASK 2
+#define ROBUST_HEAD_SIZE 24 /* struct robust_list_head, linux/futex.h */
 /* For threads: what must be there, and what may be. */
 #define THREAD_NEEDS (CLONE_VM | CLONE_THREAD | CLONE_SIGHAND)
 #define THREAD_MAY                                                                                 \
@@ -27,6 +28,14 @@
 static void block_signals(uint64_t mask)
 {
 	(void)MON4(__NR_rt_sigprocmask, SIG_SETMASK, &mask, 0, KERNEL_SIGSET_SIZE);
+}
+
+/* Children live in another pid namespace: their ids say nothing here. */
+static _Atomic bool pids_are_foreign;
+
+void clone_pids_are_foreign(void)
+{
+	pids_are_foreign = true;
 }
 
 /* What the caller asked for, from any of the four calls. */
@@ -227,6 +236,12 @@ static long make_process(struct priv *p, struct clone_want *w)
 	return ret;
 }
 
+static void must(long ret)
+{
+	if (ret)
+		die(DIE_SETUP, (uint64_t)-ret);
+}
+
 /*
  * A child that runs in this memory while the caller, its only other thread,
  * sleeps. When the call returns, the child has left the memory: by execve,
@@ -236,6 +251,7 @@ static long make_process(struct priv *p, struct clone_want *w)
 static long make_vfork(struct priv *p, const struct clone_want *w)
 {
 	const struct lock *const tables[] = {&wx_lock, &vet_lock, &actions_lock, &slots_lock};
+	uint64_t head = 0, len = 0;
 	struct priv *c;
 	long ret;
 
@@ -247,13 +263,22 @@ static long make_vfork(struct priv *p, const struct clone_want *w)
 	c->alt = p->alt;
 	c->is_vfork = 1;
 	c->tgid = 0;
+	/*
+	 * Killed in its sleep, this thread would have its robust list walked with
+	 * PKRU open, while the child goes on in the same memory (d11).
+	 */
+	must(MON3(__NR_get_robust_list, 0, &head, &len));
+	must(MON2(__NR_set_robust_list, 0, ROBUST_HEAD_SIZE));
 	ret = sigaction_vfork(p, c) ? -EAGAIN : clone_into(p, c, w);
+	if (head)
+		must(MON2(__NR_set_robust_list, head, len));
 	if (ret >= 0) {
 		for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-			if (lock_held_by(tables[i], (int32_t)ret))
+			if (lock_held_by(tables[i], c->tid))
 				die(DIE_INVARIANT, (uint64_t)ret);
-		if (lock_held_by(&exec_lock, (int32_t)ret))
+		if (lock_held_by(&exec_lock, c->tid))
 			lock_reset(&exec_lock);
+		fd_after_vfork(c->tid);
 	}
 	if (c->process != p->process)
 		sigaction_vfork_done(c);
@@ -278,7 +303,7 @@ static long do_clone(struct priv *p, struct clone_want *w)
 	if ((w->flags & CLONE_THREAD) && !(w->flags & CLONE_FS))
 		judge_forget_root();
 	if ((w->flags & vfork) == vfork && !(w->flags & CLONE_THREAD)) {
-		if (!(w->flags & not_vfork) && single_threaded(p))
+		if (!(w->flags & not_vfork) && !pids_are_foreign && single_threaded(p))
 			return make_vfork(p, w);
 		w->flags &= ~(uint64_t)(CLONE_VM | CLONE_SIGHAND);
 	}
@@ -351,8 +376,12 @@ long sys_set_tid_address(struct priv *p)
 
 long sys_set_robust_list(struct priv *p)
 {
-	/* struct robust_list_head: three longs (linux/futex.h). */
-	if (in_reserved(arg(p, 0), 24))
+	if (arg(p, 1) != ROBUST_HEAD_SIZE)
+		return -EINVAL;
+	if (in_reserved(arg(p, 0), ROBUST_HEAD_SIZE))
 		return -EFAULT;
+	/* At its death the entries would be written to in the parent's memory. */
+	if (p->is_vfork)
+		return 0;
 	return MON2(__NR_set_robust_list, arg(p, 0), arg(p, 1));
 }

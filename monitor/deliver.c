@@ -201,5 +201,8 @@ void deliver(struct priv *p)
 			resume_program(p);
 		default_action(p, &si);
 	}
+	/* Natively nothing is mapped in the first MiB: not "no permission". */
+	if (si.signo == SIG_SEGV && si.code == SEGV_ACCERR && si.fields[0] < LOW_END)
+		si.code = SEGV_MAPERR;
 	run_handler(p, &si, &act);
 }

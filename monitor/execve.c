@@ -27,10 +27,10 @@ struct lock exec_lock; /* only tried, never waited for */
 static long open_target(struct priv *p, int dirfd, uint64_t flags)
 {
 	struct app_call c = {.nr = __NR_openat, .a = {(uint64_t)(int64_t)dirfd, (uint64_t)p->copy}};
-	char link[FD_LINK_SIZE];
+	char name[FD_NUMBER_SIZE];
 	uint8_t st[144];
 	uint32_t mode;
-	long path, fd;
+	long path, folder, fd;
 
 	c.a[2] = O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0);
 	if ((flags & AT_EMPTY_PATH) && !p->copy[0])
@@ -51,10 +51,12 @@ static long open_target(struct priv *p, int dirfd, uint64_t flags)
 	if (!fd)
 		fd = MON4(439 /* faccessat2 */, path, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
 	if (!fd) {
-		fd_link(link, (int)path);
-		fd = MON3(__NR_openat, RFD_PROC, link, O_RDONLY | O_CLOEXEC);
-		if (fd == -ENOENT || fd == -ENOTDIR)
-			fd = -EACCES; /* no procfs of our own: docs/compatibility.md */
+		folder = fd_folder(p);
+		fd_number(name, path);
+		/* Without a procfs of our own: docs/compatibility.md. */
+		fd = folder < 0 ? -EACCES : MON3(__NR_openat, folder, name, O_RDONLY | O_CLOEXEC);
+		if (folder >= 0)
+			fd_release(folder);
 	}
 	fd_release(path);
 	return fd;
@@ -150,15 +152,15 @@ static void drop_handover(void)
 /* Without a path the kernel makes one up (fs/exec.c, alloc_bprm). */
 static void name_target(struct handover *h, const char *path, int dirfd)
 {
-	char link[FD_LINK_SIZE];
+	char number[FD_NUMBER_SIZE];
 
 	if (path[0] == '/' || dirfd == AT_FDCWD) {
 		memcpy(h->path, path, strlen(path) + 1);
 		return;
 	}
-	fd_link(link, dirfd);
+	fd_number(number, dirfd);
 	memcpy(h->path, "/dev/fd/", 8);
-	memcpy(h->path + 8, link + 15, strlen(link + 15) + 1);
+	memcpy(h->path + 8, number, strlen(number) + 1);
 	if (path[0]) {
 		size_t n = strlen(h->path), room = sizeof(h->path) - n - 2;
 		size_t want = strlen(path) < room ? strlen(path) : room;

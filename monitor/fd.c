@@ -3,27 +3,14 @@
  * Zone B: the reserved descriptors.
  */
 #include "fd.h"
+
+#include <linux/openat2.h>
+
 #include "handlers.h"
 
 #define RLIMIT_FSIZE 1
 #define RLIMIT_NOFILE 7
 #define CLOSE_RANGE_UNSHARE 2u
-
-void fd_link(char out[FD_LINK_SIZE], int fd)
-{
-	static const char prefix[] = "thread-self/fd/";
-	char digits[12];
-	size_t n = 0, at = sizeof(prefix) - 1;
-
-	memcpy(out, prefix, at);
-	do {
-		digits[n++] = (char)('0' + fd % 10);
-		fd /= 10;
-	} while (fd > 0);
-	while (n)
-		out[at++] = digits[--n];
-	out[at] = 0;
-}
 
 long fd_reserve(int fd, int number, int flags)
 {
@@ -96,6 +83,36 @@ void fd_release(long number)
 	lock_drop(&pool[number - RFD_POOL]);
 }
 
+/* The calling thread's descriptors, whatever is mounted over procfs. */
+long fd_folder(struct priv *p)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_XDEV};
+
+	return fd_hold(p, MON4(__NR_openat2, RFD_PROC, "thread-self/fd", &how, sizeof(how)));
+}
+
+void fd_number(char out[FD_NUMBER_SIZE], long fd)
+{
+	size_t n = 0, at = 0;
+	char digits[FD_NUMBER_SIZE];
+
+	do {
+		digits[n++] = (char)('0' + fd % 10);
+		fd /= 10;
+	} while (fd > 0 && n < sizeof(digits) - 1);
+	while (n)
+		out[at++] = digits[--n];
+	out[at] = 0;
+}
+
+void fd_after_vfork(int32_t tid)
+{
+	for (int i = 0; i < POOL_SIZE; i++)
+		if (lock_held_by(&pool[i], tid))
+			lock_reset(&pool[i]);
+}
+
 void fd_after_fork(void)
 {
 	for (int i = 0; i < POOL_SIZE; i++)
@@ -151,7 +168,7 @@ long sys_ioctl(struct priv *p)
 
 long sys_fcntl(struct priv *p)
 {
-	uint64_t sig = arg(p, 2);
+	uint32_t sig = arg_u32(p, 2);
 
 	if (fd_is_reserved(arg_u32(p, 0)) && arg_int(p, 1) != F_GETFD)
 		return -EBADF;

@@ -7,10 +7,18 @@
 
 #include "monitor.h"
 
-#define FD_LINK_SIZE 32
+#define FD_NUMBER_SIZE 12
 
-/* Writes "thread-self/fd/N", to be used below RFD_PROC. */
-void fd_link(char out[FD_LINK_SIZE], int fd);
+/* The number in decimal: the name of a descriptor in fd_folder(). */
+void fd_number(char out[FD_NUMBER_SIZE], long fd);
+/*
+ * fd_folder - this thread's /proc/thread-self/fd, held; to be released
+ * Below it, fd_number() names what a descriptor stands for. Returns -errno if
+ * there is no procfs, or something is mounted over the folder.
+ */
+long fd_folder(struct priv *p) MUST_CHECK;
+/* A vfork child is gone: what it held is free. */
+void fd_after_vfork(int32_t tid);
 /*
  * fd_hold - move a descriptor to a number that the program cannot change
  * What is judged and then used must be the same object: under an ordinary

@@ -220,6 +220,7 @@ struct action sigaction_take(struct priv *p, int sig);
 void sigaction_kernel_default(int sig);
 
 /* --- clone.c --- */
+void clone_pids_are_foreign(void); /* before unshare or setns of pids */
 void child_start(struct priv *p);
 
 /* --- exec memory (execmem.c, vet.c) --- */

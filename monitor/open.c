@@ -77,14 +77,18 @@ static long held(struct priv *p, long fd)
 /* Opens for real what a held descriptor stands for; releases that one. */
 static long reopen(struct priv *p, long number, uint64_t flags, uint64_t mode)
 {
-	char link[FD_LINK_SIZE];
 	struct app_call c = {.nr = __NR_openat,
-			     .a = {RFD_PROC, (uint64_t)(p->copy + COPY_LINK), flags, mode}};
-	long ret;
+			     .a = {0, (uint64_t)(p->copy + COPY_LINK), flags, mode}};
+	long folder = fd_folder(p), ret = -EACCES;
+	char name[FD_NUMBER_SIZE];
 
-	fd_link(link, (int)number);
-	memcpy(p->copy + COPY_LINK, link, sizeof(link));
-	ret = app_call(p, &c);
+	if (folder >= 0) {
+		fd_number(name, number);
+		memcpy(p->copy + COPY_LINK, name, sizeof(name));
+		c.a[0] = (uint64_t)folder;
+		ret = app_call(p, &c);
+		fd_release(folder);
+	}
 	fd_release(number);
 	/* Only the monitor's procfs can say so: not the program's file. */
 	return ret == -ENOENT || ret == -ENOTDIR ? -EACCES : ret;
@@ -193,7 +197,7 @@ static long open_on_root(struct priv *p, const struct open_req *r)
 	if (!*(char *)c.a[1])
 		return -EXDEV; /* the root itself */
 	memcpy(p->copy + COPY_HOW, &how, sizeof(how));
-	return app_call(p, &c);
+	return judged(p, app_call(p, &c));
 }
 
 static void exe_redirect(char *path)

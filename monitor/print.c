@@ -3,6 +3,10 @@
  * Zone B: one-line reports. Control characters of foreign strings are shown as
  * '?', so that a file name cannot forge a second line (e11).
  */
+#include <asm/poll.h>
+#include <linux/fs.h>
+#include <linux/uio.h>
+
 #include "monitor.h"
 
 static void put(struct line *l, char c)
@@ -41,6 +45,17 @@ void line_dec(struct line *l, uint64_t v)
 		put(l, digits[--n]);
 }
 
+/* Never sleeps: a full pipe must not keep a process from being ended. */
+static void write_now(const char *buf, size_t len)
+{
+	struct iovec v = {(void *)(uintptr_t)buf, len};
+	struct pollfd pf = {.fd = 2, .events = POLLOUT};
+
+	if (MON6(__NR_pwritev2, 2, &v, 1, -1, -1, RWF_NOWAIT) == -EOPNOTSUPP &&
+	    MON3(__NR_poll, &pf, 1, 0) == 1 && (pf.revents & POLLOUT))
+		(void)MON3(__NR_write, 2, buf, len);
+}
+
 /*
  * Standard error, if it is still what it was when the program started: never
  * into a file that the program opened there later (i05). A descriptor of our
@@ -53,6 +68,6 @@ void line_flush(struct line *l)
 	l->buf[l->len++] = '\n';
 	if (boot.log_ino && !MON2(__NR_fstat, 2, st) && st[0] == boot.log_dev &&
 	    st[1] == boot.log_ino)
-		(void)MON3(__NR_write, 2, l->buf, l->len);
+		write_now(l->buf, l->len);
 	l->len = 0;
 }

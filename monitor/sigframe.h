@@ -77,6 +77,8 @@ struct fpx_sw_bytes {
 #define SYS_SECCOMP 1
 #define SYS_USER_DISPATCH 2
 #define TRAP_TRACE 2
+#define SEGV_MAPERR 1
+#define SEGV_ACCERR 2
 
 #define SS_ONSTACK 1
 #define SS_DISABLE 2

@@ -110,8 +110,10 @@ struct priv *slot_alloc(struct priv *self)
 	uint32_t index;
 
 	lock_take(&slots_lock, self);
-	p = reclaim(RECLAIM_STEPS);
-	if (!p && slots_high == boot.nslots)
+	/* A vfork child may see its sleeping parent as dead: another namespace. */
+	if (!self->is_vfork)
+		p = reclaim(RECLAIM_STEPS);
+	if (!p && !self->is_vfork && slots_high == boot.nslots)
 		p = reclaim(slots_high);
 	if (p || slots_high < boot.nslots) {
 		index = p ? p->index : slots_high;
@@ -137,8 +139,8 @@ bool single_threaded(struct priv *self)
 {
 	bool alone = atomic_load(&slots_used) == 1;
 
-	if (alone)
-		return true;
+	if (alone || self->is_vfork)
+		return alone;
 	lock_take(&slots_lock, self);
 	for (uint32_t i = 0; i < slots_high; i++) {
 		struct priv *p = slot_at(i);

@@ -87,11 +87,13 @@ long sys_pivot_root(struct priv *p)
 
 long sys_unshare(struct priv *p)
 {
+	clone_pids_are_foreign();
 	return forget_root(p);
 }
 
 long sys_setns(struct priv *p)
 {
+	clone_pids_are_foreign();
 	return forget_root(p);
 }
 

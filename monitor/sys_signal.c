@@ -35,6 +35,23 @@ long sys_rt_sigprocmask(struct priv *p)
 	return 0;
 }
 
+/* What the kernel has, and fault signals that are held back here. */
+long sys_rt_sigpending(struct priv *p)
+{
+	uint64_t set = 0;
+	long ret;
+
+	if (arg(p, 1) > KERNEL_SIGSET_SIZE)
+		return -EINVAL;
+	ret = MON2(__NR_rt_sigpending, &set, sizeof(set));
+	for (int i = 0; i < 6; i++)
+		if (p->sync_pending & (1u << i))
+			set |= SIGBIT(p->sync_info[i].signo);
+	if (!ret && copy_out(UADDR(arg(p, 0)), &set, arg(p, 1)))
+		ret = -EFAULT;
+	return ret;
+}
+
 /* Smallest alternate stack: AT_MINSIGSTKSZ is the frame, MINSIGSTKSZ 2048. */
 #define MIN_ALT_STACK 2048
 #define COPY_PAIR 64 /* in the copy page: what pselect6's last argument names */

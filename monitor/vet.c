@@ -310,14 +310,14 @@ long exec_check(uint64_t len, const struct exec_source *src, struct line *why)
 /* Last part of the descriptor's path, for /proc/self/maps. */
 static void object_name(int fd, char name[64])
 {
-	char link[FD_LINK_SIZE], path[512];
+	char link[32] = "thread-self/fd/", path[512];
 	long n;
 	int i;
 
 	memcpy(name, "endorun", 8);
 	if (fd < 0)
 		return;
-	fd_link(link, fd);
+	fd_number(link + strlen(link), fd);
 	n = MON4(__NR_readlinkat, RFD_PROC, link, path, sizeof(path) - 1);
 	if (n <= 0)
 		return;

@@ -16,7 +16,6 @@
 /* Page-fault error code (arch/x86/include/asm/trap_pf.h). */
 #define FAULT_WRITE 2
 #define FAULT_FETCH 16
-#define SEGV_ACCERR 2
 
 static struct execmap wanted;
 struct lock wx_lock;

@@ -51,7 +51,7 @@ static void by_process(pid_t victim)
 
 static void one(void *arg)
 {
-	char number[8];
+	char number[16];
 	char *argv[] = {(char *)env.self, "again", number, NULL};
 	pid_t victim = getpid();
 	int left = (int)(intptr_t)arg;
@@ -63,7 +63,9 @@ static void one(void *arg)
 		by_process(victim);
 	}
 	usleep(20000);
-	execve(env.self, argv, environ);
+	/* A write under way makes the seal fail: again. */
+	for (int i = 0; i < 100; i++)
+		execve(env.self, argv, environ);
 }
 
 void attack_again(int argc, char **argv)
@@ -80,7 +82,7 @@ void attack_again(int argc, char **argv)
 
 void attack(void)
 {
-	int n = quick(4, 40);
+	int n = env.keys && !env.full ? 4 : 100;
 
 	for (int way = 0; way < 2; way++)
 		expect_blocked(in_child(one, (void *)(intptr_t)(n + way)), "forging the message");

@@ -20,7 +20,7 @@ both "many files at the same time" curl -sS --no-progress-meter \
 	--parallel --parallel-max 8 \
 	"http://localhost:$port/small?[1-$(size 30 6)]"
 both "a missing file" curl -sS -f "http://127.0.0.1:$port/missing"
-both "no server" curl -sS "http://127.0.0.1:1/"
+both "no server" curl -s -w '%{exitcode} %{http_code}' "http://127.0.0.1:1/"
 both "no such name" curl -sS "http://no-such-name.invalid/"
 both "a file URL" curl -sS "file://$E2E_TMP/www/small"
 both "an unknown protocol" curl -sS "nothing://x"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a program sees of its start: arguments, environment, descriptors, limits, names;
 # programs that start programs; scripts whose interpreter is endorun.
+# shellcheck disable=SC2016 # much is for an inner shell
 . "$E2E_DIR/common.bash"
 
 need gcc gcc
@@ -51,30 +52,27 @@ same_file "1 MiB of arguments" endorun.txt native.txt
 both "1 MiB of arguments, all under endorun" /usr/bin/python3 huge.py ./facts
 both "too many arguments" bash -c 'x=$(head -c 200000 /dev/zero | tr "\0" x); /bin/echo "$x"'
 
-# shellcheck disable=SC2016 # for the inner shell
-{
-	for limit in 256 8192 65536 unlimited; do
-		same "ulimit -s $limit" "ulimit -Ss $limit; env -u R -u _ -u SHLVL \$R ./facts"
-	done
-	same "RLIMIT_NOFILE" 'ulimit -n 300; env -u _ -u R $R ./facts'
-	same "closed 0" 'env -u _ -u R $R ./facts <&-'
-	same "closed 1" 'env -u _ -u R $R ./facts >&- | cat'
-	same "closed 2" 'env -u _ -u R $R ./facts 2>&-'
-	same "closed 0, 1, 2" './restricted closed /bin/sh -c "env -u _ -u R $R ./facts 7>out; cat out"'
-	same "more descriptors" 'env -u _ -u R $R ./facts 5</etc/passwd 9>>out 60<.'
-	same "signals ignored" "trap '' HUP INT USR1; env -u _ -u R \$R ./facts"
-	same "SIGCHLD ignored" "trap '' CHLD; env -u _ -u R \$R ./facts"
-	same "signals blocked" 'env -u _ -u R $(realpath restricted) blocked /usr/bin/env $R ./facts'
-	same "umask" 'umask 077; env -u _ -u R $R ./facts'
-	same "ASLR off" 'setarch -R env -u _ -u R $R ./facts'
-	same "ASLR off, static" 'setarch -R env -u _ -u R $R ./facts.static'
-	same "no_new_privs" './restricted newprivs /usr/bin/env -u _ -u R $R ./facts'
-	same "nice" 'nice -n 5 $R nice'
-	same "an empty argument vector" './restricted noargs $(realpath facts) | wc -l'
-	same "a pipe that closes" 'env -u R $R seq 1 1000000 | head -n 2'
-	same "a full device" 'env -u R $R echo x >/dev/full'
-	same "standard input" 'seq 1 100000 | $R md5sum'
-}
+for limit in $(size '256 8192 65536 unlimited' '256 unlimited'); do
+	same "ulimit -s $limit" "ulimit -Ss $limit; env -u R -u _ -u SHLVL \$R ./facts"
+done
+same "RLIMIT_NOFILE" 'ulimit -n 300; env -u _ -u R $R ./facts'
+same "closed 0" 'env -u _ -u R $R ./facts <&-'
+same "closed 1" 'env -u _ -u R $R ./facts >&- | cat'
+same "closed 2" 'env -u _ -u R $R ./facts 2>&-'
+same "closed 0, 1, 2" './restricted closed /bin/sh -c "env -u _ -u R $R ./facts 7>out; cat out"'
+same "more descriptors" 'env -u _ -u R $R ./facts 5</etc/passwd 9>>out 60<.'
+same "signals ignored" "trap '' HUP INT USR1; env -u _ -u R \$R ./facts"
+same "SIGCHLD ignored" "trap '' CHLD; env -u _ -u R \$R ./facts"
+same "signals blocked" 'env -u _ -u R $(realpath restricted) blocked /usr/bin/env $R ./facts'
+same "umask" 'umask 077; env -u _ -u R $R ./facts'
+same "ASLR off" 'setarch -R env -u _ -u R $R ./facts'
+same "ASLR off, static" 'setarch -R env -u _ -u R $R ./facts.static'
+same "no_new_privs" './restricted newprivs /usr/bin/env -u _ -u R $R ./facts'
+same "nice" 'nice -n 5 $R nice'
+same "an empty argument vector" './restricted noargs $(realpath facts) | wc -l'
+same "a pipe that closes" 'env -u R $R seq 1 1000000 | head -n 2'
+same "a full device" 'env -u R $R echo x >/dev/full'
+same "standard input" 'seq 1 100000 | $R md5sum'
 both "env" env -i X=1 PATH="$PATH" env
 both "nohup" nohup sh -c 'trap; kill -HUP $$; echo lives'
 both "timeout" timeout 0.3 sleep 30

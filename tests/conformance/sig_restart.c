@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interrupted calls: with SA_RESTART they go on, without they end with EINTR.
+ */
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "conf.h"
+
+static volatile sig_atomic_t got;
+static int pipefd[2], sockets[2];
+static pid_t helper;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	got++;
+}
+
+/* Signals after 10 ms; whatever lets the call end after 60 ms. */
+static void start_helper(void (*ender)(void))
+{
+	pid_t parent = getpid();
+
+	helper = fork();
+	if (helper)
+		return;
+	signal(SIGUSR1, SIG_DFL);
+	sleep_us(size(10000, 50000));
+	kill(parent, SIGUSR1);
+	sleep_us(size(50000, 200000));
+	if (ender)
+		ender();
+	_exit(0);
+}
+
+static void write_pipe(void)
+{
+	if (write(pipefd[1], "x", 1) != 1)
+		_exit(1);
+}
+
+static void read_fifo(void)
+{
+	int fd = open("fifo", O_WRONLY | O_NONBLOCK); /* none there any more: fine */
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static void write_socket(void)
+{
+	if (write(sockets[1], "y", 1) != 1)
+		_exit(1);
+}
+
+static long do_read(void)
+{
+	char c;
+
+	return read(pipefd[0], &c, 1);
+}
+
+static long do_recv(void)
+{
+	char c;
+
+	return recv(sockets[0], &c, 1, 0);
+}
+
+static long do_open_fifo(void)
+{
+	int fd = open("fifo", O_RDONLY);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? 0 : -1;
+}
+
+static long do_openat_fifo(void)
+{
+	int fd = openat(AT_FDCWD, "fifo", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? 0 : -1;
+}
+
+static long do_nanosleep(void)
+{
+	struct timespec t = {.tv_nsec = 80000000}, left = {0};
+	long ret = nanosleep(&t, &left);
+
+	if (ret < 0 && (left.tv_nsec == 0 || left.tv_nsec > 80000000))
+		printf("(time left is wrong) ");
+	return ret;
+}
+
+static long do_wait(void)
+{
+	int status;
+
+	return waitpid(helper, &status, 0) > 0 ? 0 : -1;
+}
+
+static long do_waitid(void)
+{
+	siginfo_t si;
+
+	return waitid(P_PID, (id_t)helper, &si, WEXITED | WNOWAIT);
+}
+
+static long do_futex(void)
+{
+	static int word;
+	struct timespec t = {.tv_nsec = 100000000};
+
+	return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &t, NULL, 0);
+}
+
+static long do_poll(void)
+{
+	struct pollfd pfd = {.fd = pipefd[0], .events = POLLIN};
+	long ret = poll(&pfd, 1, 1000);
+	char c;
+
+	return ret == 1 ? read(pipefd[0], &c, 1) : ret;
+}
+
+static long do_ppoll_null(void)
+{
+	struct timespec t = {.tv_nsec = 100000000};
+
+	return ppoll(NULL, 0, &t, NULL);
+}
+
+static long do_epoll(void)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	int fd = epoll_create1(0);
+	long ret;
+
+	epoll_ctl(fd, EPOLL_CTL_ADD, pipefd[0], &ev);
+	ret = epoll_wait(fd, &ev, 1, 100);
+	close(fd);
+	return ret;
+}
+
+static long do_pause(void)
+{
+	return pause();
+}
+
+static long do_sem(void)
+{
+	struct timespec t;
+	static sem_t sem;
+
+	sem_init(&sem, 0, 0);
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += 100000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return sem_timedwait(&sem, &t);
+}
+
+static long do_flock(void)
+{
+	int fd = open("lock", O_RDWR | O_CREAT, 0600);
+	long ret = flock(fd, LOCK_EX);
+
+	close(fd);
+	return ret;
+}
+
+static long do_sleep_abs(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += 80000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	errno = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	return errno ? -1 : 0;
+}
+
+static const struct {
+	const char *name;
+	long (*fn)(void);
+	void (*ender)(void);
+} calls[] = {
+	{"read", do_read, write_pipe},
+	{"recv", do_recv, write_socket},
+	{"open of a FIFO", do_open_fifo, read_fifo},
+	{"openat of a FIFO", do_openat_fifo, read_fifo},
+	{"nanosleep", do_nanosleep, NULL},
+	{"absolute nanosleep", do_sleep_abs, NULL},
+	{"waitpid", do_wait, NULL},
+	{"waitid", do_waitid, NULL},
+	{"futex", do_futex, NULL},
+	{"poll", do_poll, write_pipe},
+	{"ppoll", do_ppoll_null, NULL},
+	{"epoll_wait", do_epoll, NULL},
+	{"pause", do_pause, NULL},
+	{"sem_timedwait", do_sem, NULL},
+	{"flock", do_flock, NULL},
+};
+
+static void one(size_t i, int flags)
+{
+	pid_t holder = 0;
+	long ret;
+
+	if (calls[i].fn == do_flock) {
+		holder = fork();
+		if (!holder) {
+			int fd = open("lock", O_RDWR | O_CREAT, 0600);
+
+			signal(SIGUSR1, SIG_DFL);
+			flock(fd, LOCK_EX);
+			sleep_us(size(100000, 400000));
+			_exit(0);
+		}
+		sleep_us(size(5000, 50000));
+	}
+	got = 0;
+	handle(SIGUSR1, on_signal, flags);
+	start_helper(calls[i].ender);
+	ret = calls[i].fn();
+	printf("%s, %s: %s, handled %d\n", calls[i].name, flags ? "restart" : "no restart",
+	       result(ret), (int)got);
+	fflush(stdout);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	fcntl(pipefd[0], F_SETFL, O_NONBLOCK);
+	while (do_read() > 0)
+		;
+	fcntl(pipefd[0], F_SETFL, 0);
+	while (recv(sockets[0], &ret, 1, MSG_DONTWAIT) > 0)
+		;
+}
+
+/* A signal during open must not lose it: a writer comes after each signal. */
+static void fifo_storm(int rounds)
+{
+	int wrong = 0, interrupted = 0;
+
+	handle(SIGALRM, on_signal, 0);
+	helper = fork();
+	if (!helper) {
+		for (int i = 0; i < rounds; i++) {
+			int fd = open("fifo", O_WRONLY);
+
+			if (fd < 0 || write(fd, "z", 1) != 1)
+				_exit(1);
+			close(fd);
+		}
+		_exit(0);
+	}
+	itimer(200, 200);
+	for (int i = 0; i < rounds; i++) {
+		ssize_t len;
+		int fd;
+		char c;
+
+		while ((fd = open("fifo", O_RDONLY)) < 0 && errno == EINTR)
+			interrupted++;
+		wrong += fd < 0;
+		while ((len = read(fd, &c, 1)) < 0 && errno == EINTR)
+			;
+		if (len == 0) /* the writer's last one, still open: again */
+			i--;
+		close(fd);
+	}
+	itimer(0, 0);
+	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+		;
+	printf("FIFO storm: %d wrong\n", wrong);
+	(void)interrupted;
+}
+
+int main(void)
+{
+	if (pipe(pipefd) || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) || mkfifo("fifo", 0600))
+		return 1;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		one(i, 0);
+		if (calls[i].fn != do_pause)
+			one(i, SA_RESTART);
+	}
+	fifo_storm(size(500, 10));
+	return 0;
+}
