@@ -159,8 +159,9 @@ static void reserve_low(void)
 
 static void lay_out(struct boot *b, const struct image *im, uint64_t base)
 {
-	b->image_lo = base;
-	b->image_hi = base + im->size;
+	/* A page without access before the text: nothing can join with it. */
+	b->image_lo = base + PAGE_SIZE;
+	b->image_hi = b->image_lo + im->size;
 	b->priv = b->image_hi;
 	b->window = b->priv + b->nslots * PRIV_SIZE;
 	b->window_size = WINDOW_SIZE;
@@ -197,21 +198,23 @@ void arena_build(struct launch *l)
 			    (unsigned long long)(size >> 20), strerror(errno));
 	lay_out(b, &im, (uint64_t)(uintptr_t)base);
 	/* One call instead of a fault for each page; if it fails, faults will do. */
-	(void)madvise(base, PAGE_UP(im.data->p_vaddr + im.data->p_filesz), MADV_POPULATE_WRITE);
-	copy_segment(b->arena_lo, im.text);
-	copy_segment(b->arena_lo, im.rodata);
-	copy_segment(b->arena_lo, im.data);
-	relocate(b->arena_lo, &im);
+	(void)madvise((void *)b->image_lo, PAGE_UP(im.data->p_vaddr + im.data->p_filesz),
+		      MADV_POPULATE_WRITE);
+	copy_segment(b->image_lo, im.text);
+	copy_segment(b->image_lo, im.rodata);
+	copy_segment(b->image_lo, im.data);
+	relocate(b->image_lo, &im);
 	place_gate(l, &im);
 	reserve_low();
-	protect(b->arena_lo, b->arena_lo + im.rodata->p_vaddr, PROT_READ | PROT_EXEC,
+	protect(b->arena_lo, b->image_lo, PROT_NONE, (int)b->key_m);
+	protect(b->image_lo, b->image_lo + im.rodata->p_vaddr, PROT_READ | PROT_EXEC,
 		(int)b->key_m);
-	protect(b->arena_lo + im.rodata->p_vaddr, b->arena_lo + im.data->p_vaddr, PROT_READ,
+	protect(b->image_lo + im.rodata->p_vaddr, b->image_lo + im.data->p_vaddr, PROT_READ,
 		(int)b->key_m);
-	protect(b->arena_lo + im.data->p_vaddr, b->control, PROT_READ | PROT_WRITE, (int)b->key_m);
+	protect(b->image_lo + im.data->p_vaddr, b->control, PROT_READ | PROT_WRITE, (int)b->key_m);
 	protect(b->control, b->arena_hi, PROT_READ | PROT_WRITE, (int)b->key_r);
 	(void)madvise(base, size, MADV_DONTDUMP);
-	l->monitor = (long (*)(const struct boot *, int, void *))(b->arena_lo + im.eh->e_entry);
+	l->monitor = (long (*)(const struct boot *, int, void *))(b->image_lo + im.eh->e_entry);
 }
 
 void arena_seal(const struct launch *l)

@@ -133,7 +133,9 @@ void reserved_restore(const struct launch *l)
 		return;
 	(void)getrlimit(RLIMIT_NOFILE, &before);
 	lift_soft_limit();
-	put(RFD_SELF, RFD_TARGET, "restoring numbers");
-	put(RFD_SELF, RFD_HANDOVER, "restoring numbers");
+	/* Another thread of the old program may have been using some. */
+	for (int fd = RFD_BASE; fd < RFD_BASE + RFD_COUNT; fd++)
+		if (fd != RFD_SELF && fd != RFD_PROC && fd != RFD_ROOT)
+			put(RFD_SELF, fd, "restoring numbers");
 	(void)setrlimit(RLIMIT_NOFILE, &before);
 }

@@ -296,6 +296,8 @@ static long do_clone(struct priv *p, struct clone_want *w)
 	 * Other threads would go on while the child uses their memory: then it
 	 * gets a copy (docs/compatibility.md).
 	 */
+	if ((w->flags & CLONE_SIGHAND) && !(w->flags & CLONE_VM))
+		return -EINVAL;
 	/* Its death would look like a fault: CLD_* codes are positive (c10). */
 	if (w->exit_signal >= 1 && w->exit_signal <= NSIG_MAX &&
 	    (SYNC_MASK & SIGBIT(w->exit_signal)))
@@ -333,9 +335,18 @@ long sys_clone3(struct priv *p)
 
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	if (size > sizeof(a))
+	if (size > PAGE_SIZE)
 		return -E2BIG;
-	if (copy_in(&a, UADDR(arg(p, 0)), size))
+	/* A newer, larger structure is fine if what we do not know is zero. */
+	for (uint64_t at = sizeof(a); at < size; at++) {
+		uint8_t byte;
+
+		if (copy_in(&byte, UADDR(arg(p, 0) + at), 1))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	if (copy_in(&a, UADDR(arg(p, 0)), size < sizeof(a) ? size : sizeof(a)))
 		return -EFAULT;
 	if (a.set_tid_size || a.set_tid || (a.flags & CSIGNAL) || a.exit_signal > NSIG_MAX ||
 	    (!a.stack != !a.stack_size))

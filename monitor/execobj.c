@@ -67,7 +67,7 @@ long object_make(const uint8_t *src, uint64_t len, const char *name)
 		fd = MON2(__NR_memfd_create, name, MFD_ALLOW_SEALING | MFD_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	ret = fd_reserve((int)fd, RFD_VET, O_CLOEXEC);
+	ret = fd_reserve((int)fd, RFD_VET, 0);
 	(void)MON1(__NR_close, fd);
 	if (ret != RFD_VET)
 		return ret < 0 ? ret : -EIO;

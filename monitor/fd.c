@@ -49,22 +49,24 @@ void fsize_restore(const struct limits *old)
 		(void)MON4(__NR_prlimit64, 0, RLIMIT_FSIZE, old, 0);
 }
 
-#define POOL_SIZE (RFD_BASE + RFD_COUNT - RFD_POOL)
 #define POOL_TRIES 20000 /* yields: about a second */
 
-static struct lock pool[POOL_SIZE];
+static struct lock pool[2 * RFD_POOL_SIZE]; /* objects, then folders */
 
-long fd_hold(struct priv *p, long fd)
+/* One of RFD_POOL_SIZE numbers from `first` on; takes fd over. */
+static long hold(struct priv *p, long fd, int first)
 {
+	int begin = first - RFD_POOL;
+
 	if (fd < 0)
 		return fd;
 	for (int try = 0; try < POOL_TRIES; try++) {
-		for (int i = 0; i < POOL_SIZE; i++) {
+		for (int i = begin; i < begin + RFD_POOL_SIZE; i++) {
 			long ret;
 
 			if (!lock_try(&pool[i], p))
 				continue;
-			ret = fd_reserve((int)fd, RFD_POOL + i, O_CLOEXEC);
+			ret = fd_reserve((int)fd, RFD_POOL + i, 0);
 			(void)MON1(__NR_close, fd);
 			if (ret < 0)
 				lock_drop(&pool[i]);
@@ -74,6 +76,11 @@ long fd_hold(struct priv *p, long fd)
 	}
 	(void)MON1(__NR_close, fd);
 	return -EMFILE;
+}
+
+long fd_hold(struct priv *p, long fd)
+{
+	return hold(p, fd, RFD_POOL);
 }
 
 void fd_release(long number)
@@ -89,7 +96,8 @@ long fd_folder(struct priv *p)
 	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 			       .resolve = RESOLVE_NO_XDEV};
 
-	return fd_hold(p, MON4(__NR_openat2, RFD_PROC, "thread-self/fd", &how, sizeof(how)));
+	return hold(p, MON4(__NR_openat2, RFD_PROC, "thread-self/fd", &how, sizeof(how)),
+		    RFD_FOLDERS);
 }
 
 void fd_number(char out[FD_NUMBER_SIZE], long fd)
@@ -108,14 +116,14 @@ void fd_number(char out[FD_NUMBER_SIZE], long fd)
 
 void fd_after_vfork(int32_t tid)
 {
-	for (int i = 0; i < POOL_SIZE; i++)
+	for (int i = 0; i < 2 * RFD_POOL_SIZE; i++)
 		if (lock_held_by(&pool[i], tid))
 			lock_reset(&pool[i]);
 }
 
 void fd_after_fork(void)
 {
-	for (int i = 0; i < POOL_SIZE; i++)
+	for (int i = 0; i < 2 * RFD_POOL_SIZE; i++)
 		lock_reset(&pool[i]);
 }
 

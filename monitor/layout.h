@@ -24,15 +24,17 @@
 
 /* Reserved descriptors: RFD_BASE .. RFD_BASE + RFD_COUNT - 1, always open. Below 256, which
  * keeps fork cheap, and below what bash takes for itself from 255 down. */
-#define RFD_BASE 224
-#define RFD_COUNT 16
-#define RFD_SELF 224	 /* the endorun binary (O_PATH) */
-#define RFD_VET 225	 /* the vetting memfd, or a placeholder */
-#define RFD_HANDOVER 226 /* sealed memfd for the next endorun over execve */
-#define RFD_TARGET 227	 /* the program to start over execve */
-#define RFD_PROC 228	 /* a verified procfs root (O_PATH), or a placeholder */
-#define RFD_ROOT 229	 /* the root directory at the start (O_PATH), or a placeholder */
-#define RFD_POOL 230	 /* to RFD_BASE + RFD_COUNT - 1: objects that are being judged */
+#define RFD_BASE 208
+#define RFD_COUNT 32
+#define RFD_SELF 208	 /* the endorun binary (O_PATH) */
+#define RFD_VET 209	 /* the vetting memfd, or a placeholder */
+#define RFD_HANDOVER 210 /* sealed memfd for the next endorun over execve */
+#define RFD_TARGET 211	 /* the program to start over execve */
+#define RFD_PROC 212	 /* a verified procfs root (O_PATH), or a placeholder */
+#define RFD_ROOT 213	 /* the root directory at the start (O_PATH), or a placeholder */
+#define RFD_POOL 214	 /* 13 numbers: objects that are being judged */
+#define RFD_FOLDERS 227	 /* 13 numbers: /proc/thread-self/fd meanwhile */
+#define RFD_POOL_SIZE 13
 
 /* SECCOMP_RET_DATA of our own traps: tells them from a program's own filter. */
 #define TRAP_DATA 0x7d

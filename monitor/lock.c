@@ -46,5 +46,5 @@ bool lock_try(struct lock *l, const struct priv *p)
 
 bool lock_held_by(const struct lock *l, int32_t tid)
 {
-	return atomic_load_explicit(&l->owner, memory_order_relaxed) == (uint32_t)tid;
+	return tid && atomic_load_explicit(&l->owner, memory_order_relaxed) == (uint32_t)tid;
 }

@@ -219,7 +219,8 @@ static long do_open(struct priv *p, struct uaddr path, const struct open_req *r)
 	if (single_threaded(p))
 		return judged(p, open_copy(p, r, r->flags, r->mode));
 	ret = open_on_root(p, r);
-	if (ret != -EXDEV && ret != -EINVAL && ret != -E2BIG)
+	if (ret != -EXDEV && ret != -EINVAL && ret != -E2BIG &&
+	    (ret != -ENOTDIR || judge_root_is_plain()))
 		return ret;
 	return open_slowly(p, r);
 }

@@ -135,6 +135,14 @@ void sigaction_kernel_default(int sig)
 	(void)MON4(__NR_rt_sigaction, sig, &k, 0, KERNEL_SIGSET_SIZE);
 }
 
+/* To ignore a signal drops one that is pending (flush_sigqueue_mask, kernel/signal.c). */
+static void forget_held(struct priv *p, int sig)
+{
+	for (int i = 0; i < 6; i++)
+		if ((p->sync_pending & (1u << i)) && p->sync_info[i].signo == sig)
+			p->sync_pending &= (uint8_t) ~(1u << i);
+}
+
 long sys_rt_sigaction(struct priv *p)
 {
 	struct action *actions = actions_of(p);
@@ -155,8 +163,11 @@ long sys_rt_sigaction(struct priv *p)
 		new.flags &= FLAGS_KNOWN;
 		new.mask &= ~UNBLOCKABLE;
 		ret = tell_kernel(sig, &new);
-		if (!ret)
+		if (!ret) {
 			actions[sig] = new;
+			if (new.handler == SIG_IGN)
+				forget_held(p, sig);
+		}
 	}
 	lock_drop(&actions_lock);
 	if (!ret && arg(p, 2) && copy_out(UADDR(arg(p, 2)), &old, sizeof(old)))

@@ -4,6 +4,7 @@
  */
 #include <linux/prctl.h>
 
+#include "fd.h"
 #include "handlers.h"
 
 #define ARCH_SET_GS 0x1001
@@ -68,10 +69,15 @@ long sys_fchdir(struct priv *p)
 	return app_call_same(p);
 }
 
-/* Before the call: another thread may open a file meanwhile. */
+/*
+ * Before the call: another thread may open a file meanwhile. Nor may a program
+ * that locks itself up keep a way out through the monitor's descriptor.
+ */
 static long forget_root(struct priv *p)
 {
 	judge_forget_root();
+	if (fd_reserve(RFD_SELF, RFD_ROOT, 0) != RFD_ROOT)
+		die(DIE_SETUP, RFD_ROOT);
 	return app_call_same(p);
 }
 

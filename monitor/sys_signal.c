@@ -62,7 +62,7 @@ long sys_sigaltstack(struct priv *p)
 	bool on = alt_in_use(p, p->regs.rsp);
 
 	if (!old.size)
-		old.flags = SS_DISABLE;
+		old.flags = (old.flags & SS_AUTODISARM) | SS_DISABLE;
 	else if (on)
 		old.flags |= SS_ONSTACK;
 	if (arg(p, 0)) {

@@ -7,7 +7,7 @@
 /* Isolation: keys */
 /* Blocked: 0 */
 /* Control: 42 */
-/* Flags: -dynamic -no-pie */
+/* Link: dynamic */
 #include "attack.h"
 
 static uint8_t area[8192] __attribute__((aligned(64)));

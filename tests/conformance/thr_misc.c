@@ -260,8 +260,8 @@ static void raw_clone3(void)
 	printf("clone3: %s", result(clone3_process(&a, sizeof(a))));
 	a = (struct clone_args){.exit_signal = SIGCHLD, .flags = CLONE_PIDFD | CLONE_PARENT_SETTID,
 				.pidfd = (uintptr_t)&pidfd, .parent_tid = (uintptr_t)&tid};
-	printf(" with pidfd %s %s %s", result(clone3_process(&a, 64)), pidfd > 2 ? "set" : "NOT set",
-	       tid > 0 ? "set" : "NOT set");
+	printf(" with pidfd %s", result(clone3_process(&a, 64)));
+	printf(" %s %s", pidfd > 2 ? "set" : "NOT set", tid > 0 ? "set" : "NOT set");
 	printf(" small %s", result(clone3_process(&a, 56)));
 	memcpy(page, &a, sizeof(a));
 	printf(" large %s", result(clone3_process((void *)page, 128)));
