@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include "launch.h"
 #include "monitor/layout.h"
 #include "monitor/slot.h"
@@ -140,12 +142,33 @@ static void take_keys(struct boot *b)
 	b->flags |= BOOT_KEYS;
 }
 
+/*
+ * Page 0 needs CAP_SYS_RAWIO where vm.mmap_min_addr is not 0. Whoever may raise
+ * it later must not find the page free: so it is raised here (f17).
+ */
+static void use_rawio(bool on, struct __user_cap_data_struct before[2])
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2];
+
+	if (on && syscall(SYS_capget, &h, before))
+		memset(before, 0, 2 * sizeof(*before));
+	memcpy(d, before, sizeof(d));
+	if (!(d[0].permitted & (1u << CAP_SYS_RAWIO)))
+		return;
+	if (on)
+		d[0].effective |= 1u << CAP_SYS_RAWIO;
+	(void)syscall(SYS_capset, &h, d);
+}
+
 static void reserve_low(void)
 {
+	struct __user_cap_data_struct caps[2];
 	uint64_t from[] = {0, 0x1000, 0x10000};
 
 	/* MMAP_PAGE_ZERO, inherited, has put something there. */
 	(void)munmap(NULL, LOW_END);
+	use_rawio(true, caps);
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 		void *p = (void *)from[i];
 
@@ -153,8 +176,9 @@ static void reserve_low(void)
 			 0) != p)
 			continue;
 		(void)syscall(NR_MSEAL, p, LOW_END - from[i], 0UL);
-		return;
+		break;
 	}
+	use_rawio(false, caps);
 }
 
 static void lay_out(struct boot *b, const struct image *im, uint64_t base)

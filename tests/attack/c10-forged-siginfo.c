@@ -45,6 +45,7 @@ static void by_fcntl(void)
 
 	if (pipe(fds))
 		broken("pipe");
+	signal(SIGIO, SIG_IGN); /* what the kernel sends when it cannot queue */
 	(void)fcntl(fds[0], F_SETOWN, getpid());
 	(void)fcntl(fds[0], F_SETSIG, SIGSYS);
 	(void)fcntl(fds[0], F_SETFL, O_ASYNC | O_NONBLOCK);

@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 	env.self = getenv("ATTACK_SELF") ? getenv("ATTACK_SELF") : argv[0];
 	if (env.control)
 		make_victim();
-	else
+	else if (argc < 2 || strcmp(argv[1], "launch") != 0)
 		find_monitor();
 	guard_on();
 	if (argc > 1 && attack_again)

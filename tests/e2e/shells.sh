@@ -48,15 +48,15 @@ END
 cat >jobs.sh <<'END'
 # Job control without a terminal.
 set -m
-sleep 30 &
+sleep 30 & first=$!
 sleep 31 &
 kill %1
-wait %1; echo "killed job $?"
+wait $first; echo "killed job $?"
 kill -STOP %2
 until grep -q '^State:.T' /proc/$!/status; do sleep 0.05; done
 bg %2 >/dev/null; echo "bg $?"
 kill -INT %2
-wait %2; echo "interrupted job $?"
+wait $!; echo "interrupted job $?"
 sh -c 'exit 17' &
 fg %% >/dev/null; echo "fg $?"
 sh -c 'kill -STOP $$; exit 18' &
