@@ -21,6 +21,12 @@ void set_exit_values(struct priv *p)
 {
 	struct control *c = p->control;
 
+	/*
+	 * A step would trap inside the exit stub, before the program's next
+	 * instruction, for ever: a program cannot step itself through a call or
+	 * out of a handler (docs/compatibility.md).
+	 */
+	p->regs.eflags &= ~EFLAGS_TF;
 	c->rip = p->regs.rip;
 	c->rax = p->regs.rax;
 	c->rcx = p->regs.rcx;
@@ -63,10 +69,7 @@ void mon_dispatch(struct priv *p)
 		/* A fault here is the program's: it parked rdx a moment ago. */
 		if (copy_in(&p->regs.rdx, UADDR(p->regs.rsp - 0x88), 8))
 			p->regs.rdx = 0;
-		if (p->step_seen)
-			p->regs.eflags |= EFLAGS_TF;
 	}
-	p->step_seen = 0;
 	p->regs.rax = nr;
 	/* As the syscall instruction leaves them. */
 	p->regs.rcx = p->regs.rip;

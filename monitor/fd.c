@@ -214,5 +214,7 @@ long sys_setrlimit(struct priv *p)
 
 long sys_prlimit64(struct priv *p)
 {
+	if (arg_int(p, 0) && arg_int(p, 0) != p->tgid)
+		return app_call_same(p);
 	return set_nofile(p, 2);
 }

@@ -109,7 +109,7 @@ GLOBAL gate_call_inside
 
 /*
  * gate_leave - back into the program with the registers in P_REGS
- * In:    PKRU 0, the control slot's exit values set by C (thread.c)
+ * In:    PKRU 0, the control slot's exit values set by C (dispatch.c)
  * From the store to P_INSIDE on, a signal is delivered as if in the program
  * with the registers in the private slot; those are complete by then.
  * Jump to pk_exit with another eax than the slot's: ud2 with PKRU open, which

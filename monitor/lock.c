@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Zone B: short spin locks. Never held over a call that can sleep or a touch
- * of program memory, and never waited for on a futex, whose waiters the
- * program could requeue (j05).
+ * Zone B: spin locks, never waited for on a futex, whose waiters the program
+ * could requeue (j05). Short, but for the vetting locks, which are held while
+ * code is read from a file or copied from the program's memory, and the pool's
+ * (fd.c): there a slow file makes the program's own other threads wait.
  */
 #include "monitor.h"
 

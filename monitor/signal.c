@@ -19,6 +19,21 @@ static bool within(uint64_t rip, const char *lo, const char *hi)
 	return rip >= GATE(lo) && rip < GATE(hi);
 }
 
+/* A standard signal that is noted already stays one, as in the kernel's queue. */
+static void note_signal(struct priv *p, const struct ksiginfo *si)
+{
+	/* Our own carrier, overtaken by another signal: a new one will be sent. */
+	if (si->signo == SIG_SYS && si->code == SI_TKILL && p->ndefer &&
+	    (int32_t)si->fields[0] == p->tgid)
+		return;
+	for (int i = 0; si->signo < 32 && i < p->ndefer; i++)
+		if (p->defer[i].signo == si->signo)
+			return;
+	if (p->ndefer >= DEFER_MAX)
+		die(DIE_DEFER, (uint64_t)si->signo);
+	p->defer[p->ndefer++] = *si;
+}
+
 /*
  * A signal found the monitor at work. Asynchronous ones are noted and all
  * further ones blocked until the way out; a fault is either in usermem's
@@ -34,8 +49,7 @@ static int signal_inside(struct rt_sigframe *f, struct priv *p)
 		pkru = 0;
 	} else if (is_sync(sig) && f->info.code > 0) {
 		if (sig == SIG_TRAP && f->info.code == TRAP_TRACE) {
-			f->mc.eflags &= ~EFLAGS_TF;
-			p->step_seen = 1;
+			f->mc.eflags &= ~EFLAGS_TF; /* ends: docs/compatibility.md */
 		} else if ((sig == SIG_SEGV || sig == SIG_BUS) && rip >= (uint64_t)um_begin &&
 			   rip < (uint64_t)um_end) {
 			f->mc.rip = (uint64_t)um_fault;
@@ -43,9 +57,7 @@ static int signal_inside(struct rt_sigframe *f, struct priv *p)
 			die(DIE_FAULT_INSIDE, rip);
 		}
 	} else {
-		if (p->ndefer >= DEFER_MAX)
-			die(DIE_DEFER, (uint64_t)sig);
-		p->defer[p->ndefer++] = f->info;
+		note_signal(p, &f->info);
 		f->uc_sigmask = ~SYNC_MASK;
 		p->mask_dirty = 1;
 		/* The call has not begun, or was rewound to begin again: it must not

@@ -119,7 +119,8 @@ struct kstack {
 	uint64_t size;
 };
 
-#define DEFER_MAX 4
+/* The fault signals, sent by somebody, and one other: each at most once. */
+#define DEFER_MAX 8
 
 struct priv {
 	struct regs regs;
@@ -144,7 +145,6 @@ struct priv {
 	uint64_t app_mask;  /* the mask the program believes in */
 	uint64_t temp_mask; /* sigsuspend, ppoll ...: in force until delivery */
 	uint8_t temp_valid;
-	uint8_t step_seen;    /* a single-step trap hit the monitor: give TF back */
 	uint8_t used;	      /* this slot belongs to a thread */
 	uint8_t starting;     /* clone under way: not yet known to the kernel */
 	uint8_t process;      /* whose signal actions: sigaction.c */

@@ -223,16 +223,14 @@ long sys_pselect6(struct priv *p)
 		return app_call_same(p);
 	if (copy_in(&in, UADDR(arg(p, 5)), sizeof(in)))
 		return -EFAULT;
-	if (!in.set)
-		return app_call_same(p);
-	if (in.size != KERNEL_SIGSET_SIZE)
+	if (in.set && in.size != KERNEL_SIGSET_SIZE)
 		return -EINVAL;
 	/* The mask goes to the start of the copy page, the pair that names it behind. */
-	out.set = (uint64_t)p->copy;
-	out.size = KERNEL_SIGSET_SIZE;
+	out.set = in.set ? (uint64_t)p->copy : 0;
+	out.size = in.size;
 	memcpy(p->copy + COPY_PAIR, &out, sizeof(out));
 	c.a[5] = (uint64_t)(p->copy + COPY_PAIR);
-	return wait_with_mask(p, &c, UADDR(in.set));
+	return in.set ? wait_with_mask(p, &c, UADDR(in.set)) : app_call(p, &c);
 }
 
 /* siginfo to oneself may claim to be from the kernel: not the fault signals'. */
