@@ -20,6 +20,7 @@ struct launch {
 	uint64_t *kauxv;     /* copy of the kernel's auxv, up to AT_NULL */
 	uint64_t kstack_top; /* page after the kernel's stack */
 	uint64_t started_ns, mapped_ns;
+	uint64_t ignored;    /* of SIGSEGV, if it was */
 	uint64_t first_mask; /* signals blocked by whoever started endorun */
 	struct cli cli;
 	bool is_child; /* started by a monitor's execve */
@@ -34,6 +35,8 @@ struct launch {
 
 /* machine.c: what this machine offers; ends the process when it is too little. */
 void machine_check(struct launch *l);
+/* A fault of the loader's is one line. To be called first. */
+void machine_catch_faults(struct launch *l);
 void machine_measure_frame(struct boot *boot);
 /* A page with a system call at an address that nobody trusts; its address. */
 uint64_t machine_probe(void);

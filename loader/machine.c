@@ -71,6 +71,24 @@ static void drop_read_implies_exec(void)
 			    "endorun without setarch -X");
 }
 
+/* A protection that was answered for but not made shows itself as a fault. */
+static void on_fault(int sig)
+{
+	(void)sig;
+	report_fail(EXIT_ENDORUN,
+		    "start: fault while setting up: a change of memory protection did not "
+		    "take effect; something in the way of endorun answers for the kernel");
+}
+
+void machine_catch_faults(struct launch *l)
+{
+	struct sigaction sa = {.sa_handler = on_fault}, was;
+
+	/* The monitor takes over; it must know what the program inherits. */
+	if (sigaction(SIGSEGV, &sa, &was) == 0 && was.sa_handler == SIG_IGN)
+		l->ignored |= UINT64_C(1) << (SIGSEGV - 1);
+}
+
 void machine_check(struct launch *l)
 {
 	check_cpu();

@@ -110,6 +110,7 @@ static void on_own_stack(void *arg)
 	struct launch *l = arg;
 	int argc = 0;
 
+	machine_catch_faults(l);
 	drop_kernel_stack(l, l->sp);
 	l->is_child = reserved_take_handover(l);
 	if (!l->is_child) {

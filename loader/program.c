@@ -109,7 +109,7 @@ static void first_boot_block(struct launch *l)
 		b->log_ino = st.st_ino;
 	}
 	b->app_mask = l->is_child ? l->handover.app_mask : l->first_mask;
-	b->ignored = l->is_child ? l->handover.ignored : 0;
+	b->ignored = l->ignored | (l->is_child ? l->handover.ignored : 0);
 	b->ticks_start = l->started_ns;
 	if (l->cli.has_stats)
 		b->flags |= BOOT_STATS;

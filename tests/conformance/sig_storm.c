@@ -82,6 +82,7 @@ static int mmap_loop(int i)
 		return 1;
 	p[0] = p[n - 1] = 5;
 	wrong = mprotect(p, 4096, PROT_READ) != 0 || p[0] != 5;
+	wrong |= mprotect(p, 4096, PROT_READ | PROT_WRITE) != 0;
 	p = mremap(p, n, n + 4096, MREMAP_MAYMOVE);
 	if (p == MAP_FAILED)
 		return 1;

@@ -123,9 +123,9 @@ static void one_kind(int kind)
 	sleep_us(3000);
 	trace[0] = 0;
 	raise(SIGUSR1);
-	itimer(1000, 0);
+	itimer(size(2000, 200000), 0);
 	show("timer blocked by the mask, USR1 pending", wait_by(kind, &mask, NULL));
-	sleep_us(3000);
+	sleep_us(size(3000, 250000));
 	trace[0] = 0;
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	trace[0] = 0;
@@ -197,7 +197,7 @@ static void bad_arguments(void)
 	printf(" %s", result(syscall(SYS_ppoll, NULL, 0, NULL, 16, 8)));
 	printf(" %s\n", result(syscall(SYS_pselect6, 0, NULL, NULL, NULL, NULL, 16)));
 	printf("time: %s", result(syscall(SYS_ppoll, NULL, 0, &bad, &none, 8)));
-	printf(" %s\n", result(ppoll(NULL, 0, (void *)16, NULL)));
+	printf(" %s\n", result(syscall(SYS_ppoll, NULL, 0, 16, NULL, 8)));
 	printf("epoll: %s", result(syscall(SYS_epoll_pwait, -1, junk, 1, 0, &none, 8)));
 	printf(" %s\n", result(syscall(SYS_epoll_pwait, epfd, junk, 0, 0, &none, 8)));
 }

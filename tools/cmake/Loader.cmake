@@ -48,6 +48,6 @@ install(TARGETS endoscan)
 add_musl_program(syscall-table tools/syscall-table.c)
 
 foreach(section 1 3 5 7)
-  file(GLOB pages CONFIGURE_DEPENDS docs/*.${section})
+  file(GLOB pages CONFIGURE_DEPENDS docs/endo*.${section})
   install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
