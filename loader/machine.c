@@ -135,15 +135,19 @@ void machine_measure_frame(struct boot *boot)
 {
 	stack_t ss = {.ss_sp = probe_stack, .ss_size = PROBE_STACK}, old;
 	struct sigaction sa = {.sa_sigaction = on_probe, .sa_flags = SA_SIGINFO | SA_ONSTACK}, was;
-	sigset_t one, mask;
+	sigset_t one, mask, pending;
+	int sig = SIGURG; /* nothing is lost if one arrives meanwhile: the default is nothing */
 	unsigned int a, b, c, d;
 
 	probing = boot;
+	sigpending(&pending);
+	while (sigismember(&pending, sig) == 1 && sig != SIGUSR2)
+		sig = sig == SIGURG ? SIGWINCH : sig == SIGWINCH ? SIGUSR1 : SIGUSR2;
 	sigemptyset(&one);
-	sigaddset(&one, SIGUSR1);
-	if (sigaltstack(&ss, &old) || sigaction(SIGUSR1, &sa, &was) ||
-	    sigprocmask(SIG_UNBLOCK, &one, &mask) || raise(SIGUSR1) ||
-	    sigprocmask(SIG_SETMASK, &mask, NULL) || sigaction(SIGUSR1, &was, NULL) ||
+	sigaddset(&one, sig);
+	if (sigaltstack(&ss, &old) || sigaction(sig, &sa, &was) ||
+	    sigprocmask(SIG_UNBLOCK, &one, &mask) || raise(sig) ||
+	    sigprocmask(SIG_SETMASK, &mask, NULL) || sigaction(sig, &was, NULL) ||
 	    !boot->frame_size || !boot->xstate_size)
 		report_fail(EXIT_ENDORUN, "machine: a test signal did not arrive as it should");
 	ss.ss_flags = SS_DISABLE;

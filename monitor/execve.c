@@ -20,6 +20,7 @@
 #define PATH_MAX 4096
 #define HEAD_SIZE 256 /* BINPRM_BUF_SIZE */
 #define ELF_X86_64 62
+#define SCRIPT_LEVELS 5
 
 struct lock exec_lock; /* only tried, never waited for */
 
@@ -62,11 +63,9 @@ static long open_target(struct priv *p, int dirfd, uint64_t flags)
 	return fd;
 }
 
-/* The interpreter of a script must exist; the loader does the rest. */
-static long check_script(struct priv *p, const char *head, long n)
+/* Copies the interpreter's path out of a #! line. */
+static long script_interpreter(struct priv *p, const char *head, long n)
 {
-	struct app_call c = {.nr = __NR_faccessat,
-			     .a = {(uint64_t)(int64_t)AT_FDCWD, (uint64_t)p->copy, X_OK}};
 	long i = 2, len = 0;
 
 	while (i < n && (head[i] == ' ' || head[i] == '\t'))
@@ -78,25 +77,46 @@ static long check_script(struct priv *p, const char *head, long n)
 		return -ENOEXEC;
 	memcpy(p->copy, head + i, (size_t)len);
 	p->copy[len] = 0;
-	return app_call(p, &c);
+	return 0;
 }
 
-static long check_format(struct priv *p, int fd)
+static bool is_program(const uint8_t head[HEAD_SIZE], long n)
 {
-	uint8_t head[HEAD_SIZE] = {0};
-	long n = MON4(__NR_pread64, fd, head, sizeof(head), 0);
 	uint16_t type, machine;
 
-	if (n < 0)
-		return n;
-	if (n >= 2 && head[0] == '#' && head[1] == '!')
-		return check_script(p, (const char *)head, n);
 	memcpy(&type, head + 16, sizeof(type));
 	memcpy(&machine, head + 18, sizeof(machine));
-	if (n < 64 || memcmp(head, "\177ELF\002\001", 6) || machine != ELF_X86_64 ||
-	    (type != 2 && type != 3))
-		return -ENOEXEC;
-	return 0;
+	return n >= 64 && !memcmp(head, "\177ELF\002\001", 6) && machine == ELF_X86_64 &&
+	       (type == 2 || type == 3);
+}
+
+/* Follows #! lines as the kernel does, so that errors have its numbers. */
+static long check_format(struct priv *p, int program)
+{
+	long fd = program, ret;
+
+	for (int level = 0;; level++) {
+		uint8_t head[HEAD_SIZE] = {0};
+		long n = MON4(__NR_pread64, fd, head, sizeof(head), 0), next;
+
+		if (n < 2 || head[0] != '#' || head[1] != '!') {
+			ret = n < 0 ? n : is_program(head, n) ? 0 : -ENOEXEC;
+			break;
+		}
+		ret = level == SCRIPT_LEVELS ? -ELOOP
+					     : script_interpreter(p, (const char *)head, n);
+		if (ret)
+			break;
+		next = open_target(p, AT_FDCWD, 0);
+		if (fd != program)
+			(void)MON1(__NR_close, fd);
+		if (next < 0)
+			return next;
+		fd = next;
+	}
+	if (fd != program)
+		(void)MON1(__NR_close, fd);
+	return ret;
 }
 
 /* Sealed, and what was written? */
