@@ -34,8 +34,8 @@ static void one(void *arg)
 	const struct form *f = arg;
 	uint8_t *p = pages(1), *at = p;
 	static const uint8_t set_base[] = {0x48, 0x89, 0xf8, /* mov %rdi,%rax: base for rm=0 */
-					   0x48, 0x89, 0xf9, 0x48, 0x89, 0xfb, 0x48, 0x89, 0xfd,
-					   0x48, 0x89, 0xfe};
+					   0x48, 0x89, 0xf9, 0x48, 0x89, 0xfb,
+					   0x48, 0x89, 0xfd, 0x48, 0x89, 0xfe};
 	uint8_t modrm = f->modrm, rm = modrm & 7, mod = modrm >> 6;
 
 	fill(f->form);
@@ -73,7 +73,8 @@ void attack(void)
 	static const size_t lens[] = {0, 1, 1, 1, 2};
 
 	for (int form = 0; form < 3; form++)
-		for (int modrm = 0x28; modrm <= 0xaf; modrm = modrm % 8 == 7 ? modrm + 57 : modrm + 1) {
+		for (int modrm = 0x28; modrm <= 0xaf;
+		     modrm = modrm % 8 == 7 ? modrm + 57 : modrm + 1) {
 			if ((modrm & 7) == 0 || ((modrm & 7) == 2))
 				continue; /* rax and rdx hold the mask */
 			for (size_t i = 0; i < (env.full ? 5 : 2); i++)

@@ -32,7 +32,8 @@ static int file_of(const uint8_t *code, size_t len)
 
 static void by_file(int kind)
 {
-	int fd = kind == 2 ? (int)syscall(SYS_memfd_create, "code", 0) : file_of((uint8_t *)"\xc3", 1);
+	int fd = kind == 2 ? (int)syscall(SYS_memfd_create, "code", 0)
+			   : file_of((uint8_t *)"\xc3", 1);
 	uint8_t *p, *w;
 
 	if (kind == 2 && ftruncate(fd, 2 * PAGE))

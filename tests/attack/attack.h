@@ -46,13 +46,13 @@ struct attack_env {
 	bool control; /* a bare process with a keyed page, no endorun */
 	bool keys;    /* protection keys are in force */
 	bool full;
-	uint64_t secret; /* M: memory that the program must not reach */
-	uint64_t readable; /* what it may read but not write */
+	uint64_t secret;		 /* M: memory that the program must not reach */
+	uint64_t readable;		 /* what it may read but not write */
 	struct range ranges[MAX_RANGES]; /* all that is protected */
 	int nranges;
 	uint64_t gate; /* code that opens PKRU, and its length */
 	size_t gate_len;
-	uint32_t pkru; /* of the program */
+	uint32_t pkru;	  /* of the program */
 	const char *self; /* path of this program */
 };
 extern struct attack_env env;
@@ -85,8 +85,7 @@ static inline long raw_syscall(long nr, long a, long b, long c, long d, long e, 
 	return ret;
 }
 #define RAW_PICK(_0, _1, _2, _3, _4, _5, _6, name, ...) name
-#define raw(...)                                                                                   \
-	RAW_PICK(__VA_ARGS__, raw6, raw5, raw4, raw3, raw2, raw1, raw0, 0)(__VA_ARGS__)
+#define raw(...) RAW_PICK(__VA_ARGS__, raw6, raw5, raw4, raw3, raw2, raw1, raw0, 0)(__VA_ARGS__)
 #define raw0(n) raw_syscall(n, 0, 0, 0, 0, 0, 0)
 #define raw1(n, a) raw_syscall(n, (long)(a), 0, 0, 0, 0, 0)
 #define raw2(n, a, b) raw_syscall(n, (long)(a), (long)(b), 0, 0, 0, 0)

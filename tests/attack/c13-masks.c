@@ -52,8 +52,10 @@ static void all(void *arg)
 	still_mediated("rt_sigprocmask");
 	(void)raw(SYS_ppoll, NULL, 0, &soon, &full, 8);
 	still_mediated("ppoll");
-	(void)raw(SYS_pselect6, 0, NULL, NULL, NULL, &soon,
-		  (&(struct { void *p; long n; }){&full, 8}));
+	(void)raw(SYS_pselect6, 0, NULL, NULL, NULL, &soon, (&(struct {
+			  void *p;
+			  long n;
+		  }){&full, 8}));
 	still_mediated("pselect6");
 	(void)raw(SYS_epoll_pwait, ep, &ev, 1, 1, &full, 8);
 	still_mediated("epoll_pwait");

@@ -28,7 +28,8 @@ static void look(int sig, siginfo_t *si, void *arg)
 
 		for (int k = 0; k < env.nranges && env.keys; k++)
 			if (env.ranges[k].key == 1 && v >= env.ranges[k].lo && v < env.ranges[k].hi)
-				succeeded("register %d is the monitor's: %#lx", i, (unsigned long)v);
+				succeeded("register %d is the monitor's: %#lx", i,
+					  (unsigned long)v);
 	}
 	if (raw(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) == 0)
 		succeeded("a handler made a forbidden call");

@@ -33,8 +33,12 @@ static void use(int fd, const char *how)
 static void try_path(const char *path)
 {
 	struct open_how how = {.flags = O_RDWR};
-	static const int flags[] = {O_RDWR, O_RDONLY, O_RDWR | O_NOFOLLOW, O_RDWR | O_CREAT,
-				    O_RDWR | O_NONBLOCK | O_LARGEFILE, 0x80000000 | O_RDWR};
+	static const int flags[] = {O_RDWR,
+				    O_RDONLY,
+				    O_RDWR | O_NOFOLLOW,
+				    O_RDWR | O_CREAT,
+				    O_RDWR | O_NONBLOCK | O_LARGEFILE,
+				    0x80000000 | O_RDWR};
 	char link[64];
 	int fd;
 

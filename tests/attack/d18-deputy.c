@@ -32,18 +32,88 @@ static const struct call calls[] = {
 static bool is_unsafe(const char *name)
 {
 	static const char *const names[] = {
-		"exit", "exit_group", "vfork", "pause", "rt_sigsuspend", "rt_sigreturn", "reboot",
-		"kill", "tkill", "tgkill", "vhangup", "setsid", "restart_syscall", "sync", "select",
-		"poll", "sched_setaffinity", "sched_setscheduler", "sched_setattr", "shutdown",
-		"syncfs", "close_range", "sethostname", "setdomainname", "settimeofday", "fork",
-		"clock_settime", "adjtimex", "clock_adjtime", "clone", "clone3", "quotactl",
-		"mlockall", "pselect6", "ppoll", "wait4", "waitid", "semtimedop", "semop", "munmap",
-		"alarm", "setitimer", "unshare", "setns", "brk", "getrandom", "munlockall",
-		"epoll_wait", "epoll_pwait", "epoll_pwait2", "nanosleep", "umount2", "chroot",
-		"pivot_root", "prlimit64", "setrlimit", "set_tid_address", "dup2", "dup3", "close",
-		"read", "flock", "accept", "sendfile", "arch_prctl", "mseal", "mprotect", "mmap",
-		"mremap", "pkey_mprotect", "setuid", "setgid", "setreuid", "setregid", "setresuid",
-		"setresgid", "setfsuid", "setfsgid", "capset", "personality", "acct", "syslog",
+		"exit",
+		"exit_group",
+		"vfork",
+		"pause",
+		"rt_sigsuspend",
+		"rt_sigreturn",
+		"reboot",
+		"kill",
+		"tkill",
+		"tgkill",
+		"vhangup",
+		"setsid",
+		"restart_syscall",
+		"sync",
+		"select",
+		"poll",
+		"sched_setaffinity",
+		"sched_setscheduler",
+		"sched_setattr",
+		"shutdown",
+		"syncfs",
+		"close_range",
+		"sethostname",
+		"setdomainname",
+		"settimeofday",
+		"fork",
+		"clock_settime",
+		"adjtimex",
+		"clock_adjtime",
+		"clone",
+		"clone3",
+		"quotactl",
+		"mlockall",
+		"pselect6",
+		"ppoll",
+		"wait4",
+		"waitid",
+		"semtimedop",
+		"semop",
+		"munmap",
+		"alarm",
+		"setitimer",
+		"unshare",
+		"setns",
+		"brk",
+		"getrandom",
+		"munlockall",
+		"epoll_wait",
+		"epoll_pwait",
+		"epoll_pwait2",
+		"nanosleep",
+		"umount2",
+		"chroot",
+		"pivot_root",
+		"prlimit64",
+		"setrlimit",
+		"set_tid_address",
+		"dup2",
+		"dup3",
+		"close",
+		"read",
+		"flock",
+		"accept",
+		"sendfile",
+		"arch_prctl",
+		"mseal",
+		"mprotect",
+		"mmap",
+		"mremap",
+		"pkey_mprotect",
+		"setuid",
+		"setgid",
+		"setreuid",
+		"setregid",
+		"setresuid",
+		"setresgid",
+		"setfsuid",
+		"setfsgid",
+		"capset",
+		"personality",
+		"acct",
+		"syslog",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -67,20 +137,24 @@ static void one(const struct call *c, int which, uint64_t target)
 	long ret;
 
 	for (int i = 0; i < 6 && c->args[i]; i++)
-		a[i] = is_pointer(c->args[i]) ? (long)(scratch + 512 * i) : c->args[i] == 'l' ? 8 : 0;
+		a[i] = is_pointer(c->args[i]) ? (long)(scratch + 512 * i)
+		       : c->args[i] == 'l'    ? 8
+					      : 0;
 	a[which] = (long)target;
 	ret = raw_syscall(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (ret >= 0 && c->args[which] == 'o' && c->mediated)
 		succeeded("%s: argument %d was written at %#lx", c->name, which,
 			  (unsigned long)target);
 	if (ret >= 0 && c->args[which] == 's')
-		succeeded("%s: argument %d was read at %#lx", c->name, which, (unsigned long)target);
+		succeeded("%s: argument %d was read at %#lx", c->name, which,
+			  (unsigned long)target);
 }
 
 static void fuzz(void *arg)
 {
-	const uint64_t targets[] = {env.secret, env.secret - 1, (env.secret & ~(PAGE - 1)) + PAGE - 1,
-				    env.readable, env.gate, GATE_GUARD + 4095};
+	const uint64_t targets[] = {
+		env.secret,   env.secret - 1, (env.secret & ~(PAGE - 1)) + PAGE - 1,
+		env.readable, env.gate,	      GATE_GUARD + 4095};
 
 	(void)arg;
 	alarm(100);

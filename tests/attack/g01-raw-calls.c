@@ -36,8 +36,10 @@ static void upper_halves(void)
 		for (int bit = 32; bit < 64; bit += 7) {
 			long junk = 1l << bit;
 
-			check(i, raw(forbidden[i].nr | junk, a[0], a[1], a[2], a[3], a[4]), "a number with junk");
-			check(i, raw(forbidden[i].nr, a[0] | junk, a[1], a[2], a[3], a[4]), "an int with junk");
+			check(i, raw(forbidden[i].nr | junk, a[0], a[1], a[2], a[3], a[4]),
+			      "a number with junk");
+			check(i, raw(forbidden[i].nr, a[0] | junk, a[1], a[2], a[3], a[4]),
+			      "an int with junk");
 		}
 	}
 }
@@ -61,8 +63,10 @@ static void by_code(const uint8_t *code, size_t len, size_t entry, const char *h
 	for (size_t i = 0; i < N; i++) {
 		const long *a = forbidden[i].a;
 
-		check(i, ((long (*)(long, long, long, long, long, long))p)(forbidden[i].nr, a[0], a[1],
-									 a[2], a[3], a[4]), how);
+		check(i,
+		      ((long (*)(long, long, long, long, long, long))p)(forbidden[i].nr, a[0], a[1],
+									a[2], a[3], a[4]),
+		      how);
 	}
 	munmap(p, 2 * PAGE);
 }
@@ -94,10 +98,16 @@ static void by_int80(void *arg)
 	long ret;
 
 	(void)arg;
-	__asm__ volatile("int $0x80" : "=a"(ret) : "0"(172l), "b"(59l), "c"(0l), "d"(0l), "S"(0l), "D"(0l) : "memory");
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "0"(172l), "b"(59l), "c"(0l), "d"(0l), "S"(0l), "D"(0l)
+			 : "memory");
 	if (ret == 0)
 		succeeded("int 0x80: prctl(SUD off)");
-	__asm__ volatile("int $0x80" : "=a"(ret) : "0"(125l), "b"(low), "c"(4096l), "d"(5l) : "memory");
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "0"(125l), "b"(low), "c"(4096l), "d"(5l)
+			 : "memory");
 	if (ret == 0)
 		succeeded("int 0x80: mprotect made memory executable");
 }
@@ -114,7 +124,8 @@ static void by_x32(void *arg)
 static void by_sysenter(void *arg)
 {
 	(void)arg;
-	__asm__ volatile("mov %%rsp, %%rbp; sysenter" ::"a"(172l), "b"(59l), "c"(0l), "d"(0l) : "memory");
+	__asm__ volatile("mov %%rsp, %%rbp; sysenter" ::"a"(172l), "b"(59l), "c"(0l), "d"(0l)
+			 : "memory");
 }
 
 void attack(void)

@@ -110,11 +110,13 @@ void attack(void)
 		if (memcmp(code + off, "\x0f\x05", 2) != 0)
 			continue;
 		for (int which = 0; which < 2; which++)
-			expect_blocked(in_child(jump, &(struct trial){env.gate + off, which}), "a jump");
+			expect_blocked(in_child(jump, &(struct trial){env.gate + off, which}),
+				       "a jump");
 		for (int which = 0; which < 12; which++)
 			if (n == 0 || env.full)
-				expect_blocked(in_child(after, &(struct trial){env.gate + off, which}),
-					       "a jump after something");
+				expect_blocked(
+					in_child(after, &(struct trial){env.gate + off, which}),
+					"a jump after something");
 		n++;
 	}
 	if (access(path, F_OK) == 0)

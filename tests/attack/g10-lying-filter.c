@@ -18,14 +18,22 @@ static const struct {
 	int nr, arg0; /* -1: whatever it is */
 	bool full;
 } lies[] = {
-	{"mseal", NR_MSEAL, -1, false},	       {"prctl(SUD)", SYS_prctl, 59, false},
-	{"seccomp", SYS_seccomp, -1, false},   {"sigaltstack", SYS_sigaltstack, -1, false},
-	{"pkey_mprotect", SYS_pkey_mprotect, -1, false}, {"pkey_alloc", SYS_pkey_alloc, -1, false},
-	{"rt_sigaction", SYS_rt_sigaction, -1, true},	 {"mprotect", SYS_mprotect, -1, true},
-	{"arch_prctl", SYS_arch_prctl, -1, true},	 {"prctl(NNP)", SYS_prctl, 38, true},
-	{"prctl(SECCOMP)", SYS_prctl, 22, true},	 {"munmap", SYS_munmap, -1, true},
-	{"rt_sigprocmask", SYS_rt_sigprocmask, -1, true}, {"personality", SYS_personality, -1, true},
-	{"dup2", SYS_dup2, -1, true},			 {"fcntl", SYS_fcntl, -1, true},
+	{"mseal", NR_MSEAL, -1, false},
+	{"prctl(SUD)", SYS_prctl, 59, false},
+	{"seccomp", SYS_seccomp, -1, false},
+	{"sigaltstack", SYS_sigaltstack, -1, false},
+	{"pkey_mprotect", SYS_pkey_mprotect, -1, false},
+	{"pkey_alloc", SYS_pkey_alloc, -1, false},
+	{"rt_sigaction", SYS_rt_sigaction, -1, true},
+	{"mprotect", SYS_mprotect, -1, true},
+	{"arch_prctl", SYS_arch_prctl, -1, true},
+	{"prctl(NNP)", SYS_prctl, 38, true},
+	{"prctl(SECCOMP)", SYS_prctl, 22, true},
+	{"munmap", SYS_munmap, -1, true},
+	{"rt_sigprocmask", SYS_rt_sigprocmask, -1, true},
+	{"personality", SYS_personality, -1, true},
+	{"dup2", SYS_dup2, -1, true},
+	{"fcntl", SYS_fcntl, -1, true},
 };
 
 static void install(int nr, int arg0)

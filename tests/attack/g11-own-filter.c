@@ -13,9 +13,10 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 
-static const int targets[] = {SYS_rt_sigaction, SYS_mmap, SYS_mprotect, SYS_fstat, SYS_fstatfs,
-			      SYS_readlinkat, SYS_prctl, SYS_fcntl, SYS_dup3, SYS_pread64,
-			      SYS_sigaltstack, SYS_clone, SYS_rt_sigprocmask};
+static const int targets[] = {SYS_rt_sigaction,	 SYS_mmap,	 SYS_mprotect,	  SYS_fstat,
+			      SYS_fstatfs,	 SYS_readlinkat, SYS_prctl,	  SYS_fcntl,
+			      SYS_dup3,		 SYS_pread64,	 SYS_sigaltstack, SYS_clone,
+			      SYS_rt_sigprocmask};
 
 static long install(int nr, uint32_t what, long flags)
 {

@@ -16,8 +16,8 @@ static volatile long result;
 
 static void child_body(void)
 {
-	struct jump_regs r = {.rax = SYS_exit_group, .rdi = ATTACK_SUCCESS,
-			      .rsp = (uint64_t)pages(4) + 2 * PAGE};
+	struct jump_regs r = {
+		.rax = SYS_exit_group, .rdi = ATTACK_SUCCESS, .rsp = (uint64_t)pages(4) + 2 * PAGE};
 	const uint8_t *code = (const uint8_t *)env.gate;
 
 	result = raw(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
@@ -103,16 +103,23 @@ static void by_vfork(void *arg)
 void attack(void)
 {
 	static const unsigned long flags[] = {
-		SIGCHLD, CLONE_VM | SIGCHLD, CLONE_VM | CLONE_VFORK | SIGCHLD,
+		SIGCHLD,
+		CLONE_VM | SIGCHLD,
+		CLONE_VM | CLONE_VFORK | SIGCHLD,
 		CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
-		CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, CLONE_VM | CLONE_SIGHAND | SIGCHLD,
-		CLONE_FILES | SIGCHLD, CLONE_FS | SIGCHLD, CLONE_PARENT | SIGCHLD,
-		CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD, CLONE_UNTRACED | SIGCHLD,
+		CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,
+		CLONE_VM | CLONE_SIGHAND | SIGCHLD,
+		CLONE_FILES | SIGCHLD,
+		CLONE_FS | SIGCHLD,
+		CLONE_PARENT | SIGCHLD,
+		CLONE_VM | CLONE_FILES | CLONE_VFORK | SIGCHLD,
+		CLONE_UNTRACED | SIGCHLD,
 	};
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		expect_blocked(in_child(by_clone, (void *)flags[i]), "clone");
-		expect_blocked(in_child(by_clone, (void *)(flags[i] | 1ul << 40)), "clone with junk");
+		expect_blocked(in_child(by_clone, (void *)(flags[i] | 1ul << 40)),
+			       "clone with junk");
 	}
 	expect_blocked(in_child(by_clone3, (void *)0), "clone3");
 	expect_blocked(in_child(by_clone3, (void *)CLONE_CLEAR_SIGHAND), "clone3");

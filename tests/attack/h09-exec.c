@@ -83,9 +83,9 @@ static void way(void *arg)
 		execl(text, "x", "--isolation=none", env.self, "again", NULL);
 		break;
 	case 9:
-		raw(SYS_execveat, RFD_SELF, "", ((char *[]){"x", "--isolation=none",
-							   (char *)env.self, "again", NULL}),
-		    environ, AT_EMPTY_PATH);
+		raw(SYS_execveat, RFD_SELF, "",
+		    ((char *[]){"x", "--isolation=none", (char *)env.self, "again", NULL}), environ,
+		    AT_EMPTY_PATH);
 		break;
 	case 10:
 		if (vfork() == 0) {
@@ -98,8 +98,11 @@ static void way(void *arg)
 		putenv("ENDORUN_ISOLATION=none");
 		execve(env.self, argv, environ);
 		break;
-	default:
-		execve(env.self, NULL, environ);
+	default: /* no argv at all: attack() finds the variable */
+		putenv("ATTACK_NO_ARGV=1");
+		argv[0] = NULL;
+		raw(SYS_execve, env.self, NULL, environ);
+		raw(SYS_execve, env.self, argv, environ);
 		_exit(0);
 	}
 }
@@ -150,6 +153,8 @@ static void bad_rfd(void *arg)
 
 void attack(void)
 {
+	if (getenv("ATTACK_NO_ARGV"))
+		attack_again(0, NULL);
 	for (intptr_t i = 0; i <= 12; i++) {
 		expect_blocked(in_child(way, (void *)i), "exec");
 		if (env.full || !env.keys)

@@ -21,7 +21,8 @@ static void forge(int fd)
 
 	(void)raw(SYS_pwrite64, fd, FORGED, sizeof(FORGED), offsetof(struct handover, path));
 	if (env.keys)
-		(void)raw(SYS_pwrite64, fd, &flags, sizeof(flags), offsetof(struct handover, flags));
+		(void)raw(SYS_pwrite64, fd, &flags, sizeof(flags),
+			  offsetof(struct handover, flags));
 }
 
 static void *by_thread(void *arg)

@@ -42,7 +42,8 @@ static void rounds(int count, const char *how)
 	size_t len = quick(64, 256) * PAGE;
 
 	for (int i = 0; i < count; i++) {
-		uint8_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		uint8_t *p =
+			mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (p == MAP_FAILED)
 			broken("no memory");

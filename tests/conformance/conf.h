@@ -89,7 +89,8 @@ static inline void mask_how(int how, int sig)
 /* interval 0: once after first. Microseconds. */
 static inline void itimer(int first, int interval)
 {
-	struct itimerval it = {.it_value = {.tv_usec = first}, .it_interval = {.tv_usec = interval}};
+	struct itimerval it = {.it_value = {.tv_usec = first},
+			       .it_interval = {.tv_usec = interval}};
 
 	if (setitimer(ITIMER_REAL, &it, NULL))
 		perror("setitimer");

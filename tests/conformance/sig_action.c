@@ -37,17 +37,30 @@ static long raw(int sig, const void *act, void *old, size_t n)
 
 static void flags_come_back(void)
 {
-	static const unsigned long probes[] = {0, SA_SIGINFO, SA_RESTART, SA_NODEFER, SA_RESETHAND,
-		SA_ONSTACK, SA_NOCLDSTOP, SA_NOCLDWAIT, 0x400 /* SA_UNSUPPORTED */,
-		0x800 /* SA_EXPOSE_TAGBITS */, 0x100000000, 0xffffffffffffffff, 0x02000000};
+	static const unsigned long probes[] = {0,
+					       SA_SIGINFO,
+					       SA_RESTART,
+					       SA_NODEFER,
+					       SA_RESETHAND,
+					       SA_ONSTACK,
+					       SA_NOCLDSTOP,
+					       SA_NOCLDWAIT,
+					       0x400 /* SA_UNSUPPORTED */,
+					       0x800 /* SA_EXPOSE_TAGBITS */,
+					       0x100000000,
+					       0xffffffffffffffff,
+					       0x02000000};
 
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
 		static const int sigs[] = {SIGUSR1, SIGSEGV, SIGCHLD, 40};
 
 		printf("flags %lx:", probes[i]);
 		for (size_t k = 0; k < sizeof(sigs) / sizeof(sigs[0]); k++) {
-			struct kernel_action act = {.handler = on_signal, .flags = probes[i],
-						    .restorer = on_info, .mask = ~0ull}, old = {0};
+			struct kernel_action act = {.handler = on_signal,
+						    .flags = probes[i],
+						    .restorer = on_info,
+						    .mask = ~0ull},
+					     old = {0};
 
 			raw(sigs[k], &act, NULL, 8);
 			raw(sigs[k], NULL, &old, 8);
@@ -83,7 +96,9 @@ static void show_action(const char *what, int sig)
 
 	sigaction(sig, NULL, &sa);
 	printf("%s: %s flags %x\n", what,
-	       sa.sa_handler == SIG_DFL ? "default" : sa.sa_handler == SIG_IGN ? "ignored" : "handler",
+	       sa.sa_handler == SIG_DFL	  ? "default"
+	       : sa.sa_handler == SIG_IGN ? "ignored"
+					  : "handler",
 	       (unsigned)sa.sa_flags & 0x7bffffff);
 }
 
@@ -203,18 +218,18 @@ static void on_registers(int sig, siginfo_t *si, void *ctx)
 
 	printf("rdi %d, rsi %s, rdx %s, flags of uc %lx, link %p, ss %llx, cs %llx\n", sig,
 	       (char *)si > (char *)uc ? "above" : "below",
-	       (uintptr_t)uc % 8 == 0 ? "aligned" : "NOT aligned", uc->uc_flags, (void *)uc->uc_link,
-	       (unsigned long long)uc->uc_mcontext.gregs[REG_CSGSFS] >> 48,
+	       (uintptr_t)uc % 8 == 0 ? "aligned" : "NOT aligned", uc->uc_flags,
+	       (void *)uc->uc_link, (unsigned long long)uc->uc_mcontext.gregs[REG_CSGSFS] >> 48,
 	       (unsigned long long)uc->uc_mcontext.gregs[REG_CSGSFS] & 0xffff);
 	printf("stack %% 16: %d, fp %% 64: %d, oldmask %llx, magic %x, size %s\n",
 	       (int)((uintptr_t)__builtin_frame_address(0) % 16),
-	       (int)((uintptr_t)uc->uc_mcontext.fpregs % 64),
-	       uc->uc_mcontext.gregs[REG_OLDMASK],
+	       (int)((uintptr_t)uc->uc_mcontext.fpregs % 64), uc->uc_mcontext.gregs[REG_OLDMASK],
 	       ((unsigned *)uc->uc_mcontext.fpregs)[116],
 	       ((unsigned *)uc->uc_mcontext.fpregs)[117] >= 512 ? "fine" : "too small");
 	printf("red zone kept: %s\n",
-	       uc->uc_mcontext.gregs[REG_RSP] - (long)(uintptr_t)uc->uc_mcontext.fpregs >= 128 ? "yes"
-											     : "NO");
+	       uc->uc_mcontext.gregs[REG_RSP] - (long)(uintptr_t)uc->uc_mcontext.fpregs >= 128
+		       ? "yes"
+		       : "NO");
 }
 
 int main(void)

@@ -14,7 +14,7 @@
 static sigjmp_buf back;
 static volatile char *volatile page;
 static volatile int zero;
-static uintptr_t fault_rip;
+static bool alone; /* in a child: there is nothing to go back to */
 
 static void on_fault(int sig, siginfo_t *si, void *ctx)
 {
@@ -32,12 +32,14 @@ static void on_fault(int sig, siginfo_t *si, void *ctx)
 	printf("signal %d code %d errno %d address %s trap %ld error %lx", sig, si->si_code,
 	       si->si_errno, where, trap, err);
 	if (sig == SIGSEGV && si->si_code > 0 && si->si_code < 0x80)
-		printf(" cr2 %s", (uintptr_t)uc->uc_mcontext.gregs[REG_CR2] == addr ? "same" : "other");
+		printf(" cr2 %s",
+		       (uintptr_t)uc->uc_mcontext.gregs[REG_CR2] == addr ? "same" : "other");
 	if (si->si_code <= 0)
 		printf(" pid %s", si->si_pid == getpid() ? "mine" : "other");
 	printf("\n");
 	fflush(stdout);
-	fault_rip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	if (alone)
+		_exit(77);
 	siglongjmp(back, 1);
 }
 
@@ -221,12 +223,14 @@ static void fresh_page(void)
 
 static void default_end(void)
 {
+	alone = true;
 	signal(faults[now].sig, SIG_DFL);
 	faults[now].fn();
 }
 
 static void ignored_end(void)
 {
+	alone = true;
 	signal(faults[now].sig, SIG_IGN);
 	faults[now].fn();
 	puts("goes on");
@@ -268,6 +272,8 @@ int main(void)
 	for (now = 0; now < sizeof(faults) / sizeof(faults[0]); now++) {
 		bool user = now >= sizeof(faults) / sizeof(faults[0]) - 5;
 
+		if (faults[now].fn == int1 && size(0, 1))
+			continue; /* QEMU has no such instruction */
 		printf("-- %s\n", faults[now].name);
 		fresh_page();
 		if (sigsetjmp(back, 1) == 0)

@@ -126,7 +126,8 @@ static void child_info(void)
 
 static void timers(void)
 {
-	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2,
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL,
+			      .sigev_signo = SIGRTMIN + 2,
 			      .sigev_value.sival_int = 77};
 	struct itimerspec it = {.it_value.tv_nsec = 1000000, .it_interval.tv_nsec = 1000000};
 	sigset_t block = set_of(SIGRTMIN + 2, 0), none = set_of(0, 0);
@@ -188,7 +189,8 @@ static void forged(void)
 	printf(" arrives as %d value %d", last.si_code, last.si_value.sival_int);
 	printf(" bad signal: %s", result(syscall(SYS_rt_sigqueueinfo, getpid(), 99, &si)));
 	printf(" no address: %s", result(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, 16)));
-	printf(" thread: %s\n", result(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGUSR1, &si)));
+	printf(" thread: %s\n",
+	       result(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGUSR1, &si)));
 	n = 0;
 }
 

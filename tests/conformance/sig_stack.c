@@ -35,8 +35,10 @@ static void show(const char *what)
 	if (sigaltstack(NULL, &ss))
 		perror("sigaltstack");
 	printf("%s: flags %x, sp %s, size %zu, here %s\n", what, (unsigned)ss.ss_flags,
-	       ss.ss_sp == area ? "area" : ss.ss_sp ? "other" : "null", ss.ss_size,
-	       on_area(&here) ? "on area" : "on the stack");
+	       ss.ss_sp == area ? "area"
+	       : ss.ss_sp	? "other"
+				: "null",
+	       ss.ss_size, on_area(&here) ? "on area" : "on the stack");
 	fflush(stdout);
 }
 
@@ -73,7 +75,9 @@ static void on_stack(int sig, siginfo_t *si, void *ctx)
 	(void)si;
 	printf("handler of %d: saved flags %x sp %s size %zu, frame %s\n", sig,
 	       (unsigned)uc->uc_stack.ss_flags,
-	       uc->uc_stack.ss_sp == area ? "area" : uc->uc_stack.ss_sp ? "other" : "null",
+	       uc->uc_stack.ss_sp == area ? "area"
+	       : uc->uc_stack.ss_sp	  ? "other"
+					  : "null",
 	       uc->uc_stack.ss_size, on_area(uc) ? "on area" : "on the stack");
 	show("within");
 	printf("change %s", result(set(area, 0, area_size / 2)));
@@ -129,7 +133,9 @@ static void on_overflow(int sig, siginfo_t *si, void *ctx)
 		printf("overflow: signal %d code %d, %s, near the stack pointer: %s\n", sig,
 		       si->si_code, on_area(&here) ? "on area" : "elsewhere",
 		       llabs((long long)((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RSP] -
-			     (long long)(uintptr_t)si->si_addr) < 65536 ? "yes" : "NO");
+			     (long long)(uintptr_t)si->si_addr) < 65536
+			       ? "yes"
+			       : "NO");
 	fflush(stdout);
 	count++;
 	siglongjmp(back, 1);

@@ -92,15 +92,16 @@ static int mmap_loop(int i)
 static int exec_map_loop(int i)
 {
 	static const unsigned char code[] = {0xb8, 7, 0, 0, 0, 0xc3}; /* mov $7,%eax; ret */
-	unsigned char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				-1, 0);
+	unsigned char *p =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int wrong;
 
 	(void)i;
 	if (p == MAP_FAILED)
 		return 1;
 	memcpy(p, code, sizeof(code));
-	wrong = mprotect(p, 4096, PROT_READ | PROT_EXEC) != 0 || ((int (*)(void))(uintptr_t)p)() != 7;
+	wrong = mprotect(p, 4096, PROT_READ | PROT_EXEC) != 0 ||
+		((int (*)(void))(uintptr_t)p)() != 7;
 	return wrong | munmap(p, 4096);
 }
 
@@ -125,8 +126,8 @@ static int thread_loop(int i)
 	void *ret = NULL;
 	pthread_t t;
 
-	return pthread_create(&t, NULL, body, (void *)(intptr_t)(i + 1)) ||
-	       pthread_join(t, &ret) || ret != (void *)(intptr_t)(i + 1);
+	return pthread_create(&t, NULL, body, (void *)(intptr_t)(i + 1)) || pthread_join(t, &ret) ||
+	       ret != (void *)(intptr_t)(i + 1);
 }
 
 static int raise_loop(int i)

@@ -33,7 +33,8 @@ static void mess(void)
 		mess_avx();
 	else
 		__asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\tpcmpeqd %%xmm7, %%xmm7\n\t"
-				 "pcmpeqd %%xmm15, %%xmm15" ::: "xmm0", "xmm7", "xmm15");
+				 "pcmpeqd %%xmm15, %%xmm15" ::
+					 : "xmm0", "xmm7", "xmm15");
 	__asm__ volatile("fninit" ::: "st");
 }
 
@@ -95,7 +96,8 @@ __attribute__((target("avx512f,avx512bw"))) static int avx512_round(uint64_t see
 #define SZ(n, r) "vmovdqu64 %%zmm" #r ", " #n "*64(%[out])\n\t"
 #define ALLZ(X) X(0, 0) X(1, 5) X(2, 9) X(3, 15) X(4, 16) X(5, 21) X(6, 30) X(7, 31)
 	__asm__ volatile(ALLZ(LZ) "kmovq %[ki], %%k1\n\t"
-			 "1: dec %[spin]\n\tjnz 1b\n\t" ALLZ(SZ) "kmovq %%k1, %[ko]\n\tvzeroupper\n\t"
+				  "1: dec %[spin]\n\tjnz 1b\n\t" ALLZ(
+					  SZ) "kmovq %%k1, %[ko]\n\tvzeroupper\n\t"
 			 : [spin] "+r"(spin), [ko] "=&r"(k_out)
 			 : [in] "r"(in), [out] "r"(out), [ki] "r"(k_in)
 			 : "memory", "cc", "k1", "xmm0", "xmm5", "xmm9", "xmm15", "xmm16", "xmm21",
@@ -122,10 +124,11 @@ static int syscall_round(uint64_t seed)
 	long ret = SYS_rt_sigprocmask;
 
 	/* A mediated call keeps the vector registers. */
-	__asm__ volatile("movdqu (%[in]), %%xmm7\n\tmov $14, %%eax\n\tsyscall\n\tmovdqu %%xmm7, (%[out])"
-			 : "+a"(ret)
-			 : "D"(SIG_SETMASK), "S"(0L), "d"(0L), "r"(set_size), [in] "r"(in), [out] "r"(out)
-			 : "rcx", "r11", "memory", "xmm7");
+	__asm__ volatile(
+		"movdqu (%[in]), %%xmm7\n\tmov $14, %%eax\n\tsyscall\n\tmovdqu %%xmm7, (%[out])"
+		: "+a"(ret)
+		: "D"(SIG_SETMASK), "S"(0L), "d"(0L), "r"(set_size), [in] "r"(in), [out] "r"(out)
+		: "rcx", "r11", "memory", "xmm7");
 	return ret == 0 ? memcmp(in, out, sizeof(in)) != 0 : 2;
 }
 
@@ -167,7 +170,8 @@ static void edits(void)
 	__asm__ volatile("mov $1, %%r12d\n\tmov $100, %%ebx\n\tpxor %%xmm3, %%xmm3\n\t"
 			 "mov $39, %%eax\n\tsyscall\n\tmov %%eax, %%edi\n\tmov $10, %%esi\n\t"
 			 "mov $62, %%eax\n\tsyscall\n\t"
-			 "movdqu %%xmm3, %[out]\n\tstmxcsr %[mxcsr]\n\tmov %%r12, %[r12]\n\tmov %%rbx, %[rbx]"
+			 "movdqu %%xmm3, %[out]\n\tstmxcsr %[mxcsr]\n\tmov %%r12, %[r12]\n\tmov "
+			 "%%rbx, %[rbx]"
 			 : [out] "=m"(out), [mxcsr] "=m"(mxcsr), [r12] "=m"(r12), [rbx] "=m"(rbx)
 			 :
 			 : "rax", "rcx", "r11", "rdi", "rsi", "rbx", "r12", "xmm3", "memory");

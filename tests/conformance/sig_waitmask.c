@@ -83,12 +83,14 @@ static long wait_by(int kind, const sigset_t *mask, const struct timespec *t)
 	}
 }
 
-static const char *const kinds[] = {"sigsuspend", "ppoll", "pselect", "epoll_pwait", "epoll_pwait2"};
+static const char *const kinds[] = {"sigsuspend", "ppoll", "pselect", "epoll_pwait",
+				    "epoll_pwait2"};
 
 static void one_kind(int kind)
 {
 	const struct timespec brief = {.tv_nsec = 2000000};
-	sigset_t block = set_of(SIGUSR1, SIGUSR2), mask = set_of(SIGUSR2, SIGHUP), none = set_of(0, 0);
+	sigset_t block = set_of(SIGUSR1, SIGUSR2), mask = set_of(SIGUSR2, SIGHUP),
+		 none = set_of(0, 0);
 	char c;
 
 	printf("-- %s\n", kinds[kind]);

@@ -228,7 +228,8 @@ static void raw_clone(void)
 
 		child_tid = -1;
 		parent_tid = arg = step = 0;
-		tid = clone(raw_fn, stack + 65536, flags, (void *)&arg, &parent_tid, NULL, &child_tid);
+		tid = clone(raw_fn, stack + 65536, flags, (void *)&arg, &parent_tid, NULL,
+			    &child_tid);
 		wrong += tid <= 0 || parent_tid != tid;
 		while (child_tid)
 			syscall(SYS_futex, &child_tid, FUTEX_WAIT, tid, NULL, NULL, 0);
@@ -258,8 +259,10 @@ static void raw_clone3(void)
 	int pidfd = -1, tid = -1;
 
 	printf("clone3: %s", result(clone3_process(&a, sizeof(a))));
-	a = (struct clone_args){.exit_signal = SIGCHLD, .flags = CLONE_PIDFD | CLONE_PARENT_SETTID,
-				.pidfd = (uintptr_t)&pidfd, .parent_tid = (uintptr_t)&tid};
+	a = (struct clone_args){.exit_signal = SIGCHLD,
+				.flags = CLONE_PIDFD | CLONE_PARENT_SETTID,
+				.pidfd = (uintptr_t)&pidfd,
+				.parent_tid = (uintptr_t)&tid};
 	printf(" with pidfd %s", result(clone3_process(&a, 64)));
 	printf(" %s %s", pidfd > 2 ? "set" : "NOT set", tid > 0 ? "set" : "NOT set");
 	printf(" small %s", result(clone3_process(&a, 56)));

@@ -37,7 +37,8 @@ static void join_storm(int rounds)
 		for (int k = 0; k < 4; k++)
 			wrong += pthread_join(t[k], &ret) != 0 || ret != &t[k];
 	}
-	printf("create and join: %d wrong, all ran: %s\n", wrong, count == 4 * rounds ? "yes" : "NO");
+	printf("create and join: %d wrong, all ran: %s\n", wrong,
+	       count == 4 * rounds ? "yes" : "NO");
 	fflush(stdout);
 }
 
@@ -150,7 +151,8 @@ static void *creator(void *arg)
 		pthread_t t;
 		void *ret = NULL;
 
-		wrong += pthread_create(&t, NULL, count_one, &t) || pthread_join(t, &ret) || ret != &t;
+		wrong += pthread_create(&t, NULL, count_one, &t) || pthread_join(t, &ret) ||
+			 ret != &t;
 	}
 	return (void *)wrong;
 }
