@@ -14,11 +14,8 @@ static volatile int mode;
 
 static void ignore(int sig, siginfo_t *si, void *uc)
 {
-	static __thread sigjmp_buf *unused;
-
 	(void)sig;
 	(void)si;
-	(void)unused;
 	/* Skip the store: a byte move to (%rdi), two bytes long. */
 	((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP] += 3;
 }
@@ -85,16 +82,11 @@ static void *run(void *arg)
 
 		while (seconds() < until) {
 			one(false);
-			if (mode == 0 && !env.control)
+			if (mode == 0)
 				one(true);
 		}
 	}
 	return arg;
-}
-
-static void *skipping_writer(void *arg)
-{
-	return writer(arg);
 }
 
 /* Faults of the writer are skipped, ours are caught: by thread. */
@@ -112,7 +104,7 @@ static void dispatch(int sig, siginfo_t *si, void *uc)
 static void *marked(void *arg)
 {
 	is_writer = true;
-	return skipping_writer(arg);
+	return writer(arg);
 }
 
 void attack(void)

@@ -27,7 +27,24 @@ static void on_signal(int sig)
 	got++;
 }
 
-/* Signals after 10 ms; whatever lets the call end after 60 ms. */
+/* Until a process has been seen asleep three times: it is in its call then. */
+static void wait_asleep(pid_t pid)
+{
+	char name[32], line[256];
+	int seen = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	while (seen < 3) {
+		FILE *f = fopen(name, "r");
+
+		seen = f && fgets(line, sizeof(line), f) && strstr(line, ") S ") ? seen + 1 : 0;
+		if (f)
+			fclose(f);
+		sleep_us(2000);
+	}
+}
+
+/* Signals when the parent sleeps; lets the call end much later. */
 static void start_helper(void (*ender)(void))
 {
 	pid_t parent = getpid();
@@ -36,7 +53,7 @@ static void start_helper(void (*ender)(void))
 	if (helper)
 		return;
 	signal(SIGUSR1, SIG_DFL);
-	sleep_us(size(10000, 50000));
+	wait_asleep(parent);
 	kill(parent, SIGUSR1);
 	sleep_us(size(50000, 200000));
 	if (ender)
@@ -98,10 +115,10 @@ static long do_openat_fifo(void)
 
 static long do_nanosleep(void)
 {
-	struct timespec t = {.tv_nsec = 80000000}, left = {0};
+	struct timespec t = {.tv_nsec = 300000000}, left = {0};
 	long ret = nanosleep(&t, &left);
 
-	if (ret < 0 && (left.tv_nsec == 0 || left.tv_nsec > 80000000))
+	if (ret < 0 && (left.tv_nsec == 0 || left.tv_nsec > 300000000))
 		printf("(time left is wrong) ");
 	return ret;
 }
@@ -123,7 +140,7 @@ static long do_waitid(void)
 static long do_futex(void)
 {
 	static int word;
-	struct timespec t = {.tv_nsec = 100000000};
+	struct timespec t = {.tv_nsec = 300000000};
 
 	return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &t, NULL, 0);
 }
@@ -139,7 +156,7 @@ static long do_poll(void)
 
 static long do_ppoll_null(void)
 {
-	struct timespec t = {.tv_nsec = 100000000};
+	struct timespec t = {.tv_nsec = 300000000};
 
 	return ppoll(NULL, 0, &t, NULL);
 }
@@ -151,7 +168,7 @@ static long do_epoll(void)
 	long ret;
 
 	epoll_ctl(fd, EPOLL_CTL_ADD, pipefd[0], &ev);
-	ret = epoll_wait(fd, &ev, 1, 100);
+	ret = epoll_wait(fd, &ev, 1, 300);
 	close(fd);
 	return ret;
 }
@@ -168,7 +185,7 @@ static long do_sem(void)
 
 	sem_init(&sem, 0, 0);
 	clock_gettime(CLOCK_REALTIME, &t);
-	t.tv_nsec += 100000000;
+	t.tv_nsec += 300000000;
 	if (t.tv_nsec >= 1000000000) {
 		t.tv_sec++;
 		t.tv_nsec -= 1000000000;
@@ -190,7 +207,7 @@ static long do_sleep_abs(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += 80000000;
+	t.tv_nsec += 300000000;
 	if (t.tv_nsec >= 1000000000) {
 		t.tv_sec++;
 		t.tv_nsec -= 1000000000;
@@ -223,6 +240,7 @@ static const struct {
 
 static void one(size_t i, int flags)
 {
+	const char *text;
 	pid_t holder = 0;
 	long ret;
 
@@ -233,20 +251,21 @@ static void one(size_t i, int flags)
 
 			signal(SIGUSR1, SIG_DFL);
 			flock(fd, LOCK_EX);
-			sleep_us(size(100000, 400000));
+			sleep_us(300000);
 			_exit(0);
 		}
-		sleep_us(size(5000, 50000));
+		sleep_us(20000);
 	}
 	got = 0;
 	handle(SIGUSR1, on_signal, flags);
 	start_helper(calls[i].ender);
 	ret = calls[i].fn();
-	printf("%s, %s: %s, handled %d\n", calls[i].name, flags ? "restart" : "no restart",
-	       result(ret), (int)got);
-	fflush(stdout);
+	text = result(ret);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
+	printf("%s, %s: %s, handled %d\n", calls[i].name, flags ? "restart" : "no restart", text,
+	       (int)got);
+	fflush(stdout);
 	fcntl(pipefd[0], F_SETFL, O_NONBLOCK);
 	while (do_read() > 0)
 		;

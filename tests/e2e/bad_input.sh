@@ -99,8 +99,8 @@ programs() {
 
 	refused "a missing program" 127 "${ER[@]}" ./missing
 	refused "a missing program in PATH" 127 "${ER[@]}" no-such-program-anywhere
-	refused "an empty name" 127 "${ER[@]}" ''
-	refused "a missing folder" 127 "${ER[@]}" /nonexistent/folder/program
+	full refused "an empty name" 127 "${ER[@]}" ''
+	full refused "a missing folder" 127 "${ER[@]}" /nonexistent/folder/program
 	refused "a name that is too long" 126 "${ER[@]}" "./$(head -c 5000 /dev/zero | tr '\0' x)"
 	refused "control characters in a name" 127 "${ER[@]}" $'./a\nb\033[1m'
 	refused "a file as a folder" 127 "${ER[@]}" ./text/program
@@ -116,15 +116,15 @@ programs() {
 
 options() {
 	refused "no arguments" 125 "$ENDORUN"
-	refused "no program" 125 "$ENDORUN" -q
+	full refused "no program" 125 "$ENDORUN" -q
 	refused "an unknown option" 125 "$ENDORUN" --no-such-option /bin/true
-	refused "an unknown letter" 125 "$ENDORUN" -Z /bin/true
+	full refused "an unknown letter" 125 "$ENDORUN" -Z /bin/true
 	refused "a bad isolation" 125 "$ENDORUN" --isolation=some /bin/true
-	refused "an empty isolation" 125 "$ENDORUN" --isolation= /bin/true
-	refused "no isolation" 125 "$ENDORUN" --isolation
+	full refused "an empty isolation" 125 "$ENDORUN" --isolation= /bin/true
+	full refused "no isolation" 125 "$ENDORUN" --isolation
 	refused "a bad number of threads" 125 "$ENDORUN" --threads=many /bin/true
-	refused "no threads" 125 "$ENDORUN" --threads=0 /bin/true
-	refused "an argument too many" 125 "$ENDORUN" --quiet=yes /bin/true
+	full refused "no threads" 125 "$ENDORUN" --threads=0 /bin/true
+	full refused "an argument too many" 125 "$ENDORUN" --quiet=yes /bin/true
 	refused "options after --" 127 "${ER[@]}" -- --help
 	run "$ENDORUN" --help
 	is "--help" "$status,$(head -c 6 out),$(wc -c <err)" "0,Usage:,0"
@@ -152,7 +152,7 @@ limits() {
 		bash -c "ulimit -s 64; exec ${ER[*]} /bin/echo works"
 	refused_or_works "RLIMIT_DATA of 1 MiB" 125 \
 		bash -c "ulimit -d 1024; exec ${ER[*]} /bin/echo works"
-	refused_or_works "RLIMIT_MEMLOCK of 0" 125 bash -c "ulimit -l 0; exec ${ER[*]} /bin/echo works"
+	full refused_or_works "RLIMIT_MEMLOCK of 0" 125 bash -c "ulimit -l 0; exec ${ER[*]} /bin/echo works"
 	refused_or_works "RLIMIT_NPROC of 1, as another user" 125 bash -c "ulimit -u 1;
 		exec setpriv --reuid 65534 --regid 65534 --clear-groups ${ER[*]} /bin/echo works"
 	refused_or_works "another user" 125 setpriv --reuid 65534 --regid 65534 --clear-groups \
@@ -166,24 +166,24 @@ surroundings() {
 		"umount -l /proc && exec ${ER[*]} /bin/echo works"
 	refused_or_works "no /proc and no /dev" 125 unshare -m sh -c \
 		"umount -l /dev; umount -l /proc; exec ${ER[*]} /bin/echo works"
-	refused_or_works "something else at /proc" 125 unshare -m sh -c \
+	full refused_or_works "something else at /proc" 125 unshare -m sh -c \
 		"mount -t tmpfs none /proc && exec ${ER[*]} /bin/echo works"
 	refused_or_works "a read-only root" 125 unshare -m sh -c \
 		"mount --bind / / && mount -o remount,ro,bind / && exec ${ER[*]} /bin/echo works"
 	refused_or_works "a bad TMPDIR" 125 env TMPDIR=/nonexistent "${ER[@]}" /bin/echo works
-	refused_or_works "an unwritable TMPDIR" 125 env TMPDIR=/proc "${ER[@]}" /bin/echo works
+	full refused_or_works "an unwritable TMPDIR" 125 env TMPDIR=/proc "${ER[@]}" /bin/echo works
 	refused_or_works "no environment" 125 env -i "${ER[@]}" /bin/echo works
 	mkdir gone
 	refused_or_works "a current folder that is gone" 125 bash -c \
 		"cd gone && rmdir ../gone && exec ${ER[*]} /bin/echo works"
-	refused_or_works "a new network and user" 125 unshare -nU "${ER[@]}" /bin/echo works
+	full refused_or_works "a new network and user" 125 unshare -nU "${ER[@]}" /bin/echo works
 }
 
 in_force() {
 	local nr how
 
 	refused_or_works "Syscall User Dispatch before" 125 ./restricted sud "${ER[@]}" /bin/echo works
-	refused_or_works "a filter that allows all" 125 ./restricted allow "${ER[@]}" /bin/echo works
+	full refused_or_works "a filter that allows all" 125 ./restricted allow "${ER[@]}" /bin/echo works
 	refused_or_works "no_new_privs" 125 ./restricted newprivs "${ER[@]}" /bin/echo works
 	# mseal, prctl, mprotect, memfd_create, seccomp, fcntl, sigaltstack, userfaultfd
 	for nr in $(size '462 157 10 319 317 72 131 323' '462 157 10 317'); do

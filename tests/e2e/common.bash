@@ -58,6 +58,10 @@ size() { # FULL SLOW: a count for this machine
 	if [ "$IS_SLOW" = 1 ]; then echo "$2"; else echo "$1"; fi
 }
 
+full() { # CHECK...: only where there is time for it
+	[ "$IS_SLOW" = 1 ] || "$@"
+}
+
 is() { # WHAT GOT WANTED
 	if [ "$2" = "$3" ]; then
 		pass "$1"

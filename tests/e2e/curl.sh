@@ -15,15 +15,15 @@ wait_for 5 port_answers "$port" || die "busybox httpd does not start"
 both "a file" curl -sS "http://127.0.0.1:$port/file"
 same_file "the file is right" endorun/out www/file
 both "a name" curl -sS "http://localhost:$port/small"
-both "a name, IPv4 only" curl -4 -sS "http://localhost:$port/small"
+full both "a name, IPv4 only" curl -4 -sS "http://localhost:$port/small"
 both "many files at the same time" curl -sS --no-progress-meter \
 	--parallel --parallel-max 8 \
 	"http://localhost:$port/small?[1-$(size 30 6)]"
 both "a missing file" curl -sS -f "http://127.0.0.1:$port/missing"
 both "no server" curl -s -w '%{exitcode} %{http_code}' "http://127.0.0.1:1/"
 both "no such name" curl -sS "http://no-such-name.invalid/"
-both "a file URL" curl -sS "file://$E2E_TMP/www/small"
-both "an unknown protocol" curl -sS "nothing://x"
-both "a time limit" curl -sS -o /dev/null -w '%{exitcode}\n' --max-time 20 "http://localhost:$port/"
-both "its version" curl --version
+full both "a file URL" curl -sS "file://$E2E_TMP/www/small"
+full both "an unknown protocol" curl -sS "nothing://x"
+full both "a time limit" curl -sS -o /dev/null -w '%{exitcode}\n' --max-time 20 "http://localhost:$port/"
+full both "its version" curl --version
 both "TLS to a server that has none" curl -s "https://127.0.0.1:$port/"

@@ -50,4 +50,4 @@ END
 /usr/bin/python3 wait.py >native.txt
 /usr/bin/python3 wait.py "${ER[@]}" >endorun.txt
 same_file "wait statuses" endorun.txt native.txt
-both "wait statuses, all of it under endorun" /usr/bin/python3 wait.py
+full both "wait statuses, all of it under endorun" /usr/bin/python3 wait.py

@@ -34,10 +34,10 @@ is "the same commit" "$(git -C repo rev-parse HEAD)" "$(git -C repo-native rev-p
 holds "a native fsck" git -C repo fsck --strict
 both "git fsck" git -C repo fsck --strict
 both "git log" git -C repo log --graph --stat
-both "git diff" git -C repo diff HEAD~2
-both "git blame" git -C repo blame "file 1"
+full both "git diff" git -C repo diff HEAD~2
+full both "git blame" git -C repo blame "file 1"
 both "git grep" git -C repo grep -n 49
-both "git status of no repository" git -C / status
+full both "git status of no repository" git -C / status
 "${ER[@]}" git clone -q "file://$E2E_TMP/repo" clone
 is "git clone" $? 0
 is "the clone's commit" "$(git -C clone rev-parse HEAD)" "$(git -C repo-native rev-parse HEAD)"

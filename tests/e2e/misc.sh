@@ -30,13 +30,13 @@ both "facts" "${FACTS[@]}" a 'b c' ''
 both "facts, static" env -u _ ./facts.static a
 both "no environment" env -i ./facts env
 both "an odd environment" env -i A=1 '=x' B= 'C=a=b' "D=$(seq -s, 2000)" LANG=C ./facts env
-both "ENDORUN variables are the program's" env -i ENDORUN=1 ENDORUN_X=2 LD_BIND_NOW=1 ./facts env
+full both "ENDORUN variables are the program's" env -i ENDORUN=1 ENDORUN_X=2 LD_BIND_NOW=1 ./facts env
 cp facts "with space"
-both "a name with a space" env -u _ "./with space"
+full both "a name with a space" env -u _ "./with space"
 ln -s facts link
 both "a symbolic link" env -u _ ./link
 PATH=$E2E_TMP:$PATH both "found in PATH" env -u _ facts p
-both "from another folder" bash -c "cd / && exec env -u _ ${E2E_TMP#/}/facts rel"
+full both "from another folder" bash -c "cd / && exec env -u _ ${E2E_TMP#/}/facts rel"
 
 # A shell cannot pass 1 MiB in one argument, the kernel allows 128 KiB each.
 cat >huge.py <<'END'
@@ -49,47 +49,47 @@ END
 /usr/bin/python3 huge.py ./facts | grep -v execfn >native.txt
 /usr/bin/python3 huge.py "${ER[@]}" | grep -v execfn >endorun.txt
 same_file "1 MiB of arguments" endorun.txt native.txt
-both "1 MiB of arguments, all under endorun" /usr/bin/python3 huge.py ./facts
+full both "1 MiB of arguments, all under endorun" /usr/bin/python3 huge.py ./facts
 both "too many arguments" bash -c 'x=$(head -c 200000 /dev/zero | tr "\0" x); /bin/echo "$x"'
 
 for limit in $(size '256 8192 65536 unlimited' '256 unlimited'); do
 	same "ulimit -s $limit" "ulimit -Ss $limit; env -u R -u _ -u SHLVL \$R ./facts"
 done
 same "RLIMIT_NOFILE" 'ulimit -n 300; env -u _ -u R $R ./facts'
-same "closed 0" 'env -u _ -u R $R ./facts <&-'
-same "closed 1" 'env -u _ -u R $R ./facts >&- | cat'
+full same "closed 0" 'env -u _ -u R $R ./facts <&-'
+full same "closed 1" 'env -u _ -u R $R ./facts >&- | cat'
 same "closed 2" 'env -u _ -u R $R ./facts 2>&-'
 same "closed 0, 1, 2" './restricted closed /bin/sh -c "env -u _ -u R $R ./facts 7>out; cat out"'
-same "more descriptors" 'env -u _ -u R $R ./facts 5</etc/passwd 9>>out 60<.'
+full same "more descriptors" 'env -u _ -u R $R ./facts 5</etc/passwd 9>>out 60<.'
 same "signals ignored" "trap '' HUP INT USR1; env -u _ -u R \$R ./facts"
 same "SIGCHLD ignored" "trap '' CHLD; env -u _ -u R \$R ./facts"
 same "signals blocked" 'env -u _ -u R $(realpath restricted) blocked /usr/bin/env $R ./facts'
-same "umask" 'umask 077; env -u _ -u R $R ./facts'
+full same "umask" 'umask 077; env -u _ -u R $R ./facts'
 same "ASLR off" 'setarch -R env -u _ -u R $R ./facts'
-same "ASLR off, static" 'setarch -R env -u _ -u R $R ./facts.static'
+full same "ASLR off, static" 'setarch -R env -u _ -u R $R ./facts.static'
 same "no_new_privs" './restricted newprivs /usr/bin/env -u _ -u R $R ./facts'
-same "nice" 'nice -n 5 $R nice'
+full same "nice" 'nice -n 5 $R nice'
 same "an empty argument vector" './restricted noargs $(realpath facts) | wc -l'
 same "a pipe that closes" 'env -u R $R seq 1 1000000 | head -n 2'
-same "a full device" 'env -u R $R echo x >/dev/full'
+full same "a full device" 'env -u R $R echo x >/dev/full'
 same "standard input" 'seq 1 100000 | $R md5sum'
-both "env" env -i X=1 PATH="$PATH" env
+full both "env" env -i X=1 PATH="$PATH" env
 both "nohup" nohup sh -c 'trap; kill -HUP $$; echo lives'
 both "timeout" timeout 0.3 sleep 30
-both "timeout -s KILL" timeout -s KILL 0.3 sleep 30
-both "timeout, in time" timeout 60 sh -c 'exit 5'
-both "xargs -P4" bash -c 'seq 1 40 | xargs -P4 -n 3 echo | tr " " "\n" | sort -n'
-both "xargs, a failure" bash -c 'seq 3 | xargs -n 1 sh -c "exit 255"'
+full both "timeout -s KILL" timeout -s KILL 0.3 sleep 30
+full both "timeout, in time" timeout 60 sh -c 'exit 5'
+both "xargs -P4" bash -c "seq 1 $(size 40 12) | xargs -P4 -n 3 echo | tr ' ' '\n' | sort -n"
+full both "xargs, a failure" bash -c 'seq 3 | xargs -n 1 sh -c "exit 255"'
 both "find -exec" find /etc/init.d -name 's*' -exec wc -c {} +
-both "find -exec, one by one" bash -c 'find /etc/init.d -type f -exec sh -c "echo \$0" {} \; | sort'
+full both "find -exec, one by one" bash -c 'find /etc/init.d -type f -exec sh -c "echo \$0" {} \; | sort'
 both "setsid" setsid -w sh -c 'exit 8'
 both "flock" flock lockfile sh -c 'exit 9'
 both "sort in parallel" bash -c "seq 1 $(size 300000 20000) | sort -R --random-source=/etc/passwd \
 	| sort --parallel=4 -S 1M -n | md5sum"
-both "ls, stat, df of /proc/self" bash -c 'ls /proc/self/ns; stat -c %F /proc/self/exe'
+full both "ls, stat, df of /proc/self" bash -c 'ls /proc/self/ns; stat -c %F /proc/self/exe'
 both "/proc/self/exe runs again" bash -c '(exec -a again /proc/self/exe -c "echo \$0")'
 both "/proc/self/comm and cmdline" bash -c 'cat /proc/self/comm; tr "\0" " " </proc/self/cmdline'
-both "ldd" bash -c "ldd ./facts | sed 's/ (.*//'"
+full both "ldd" bash -c "ldd ./facts | sed 's/ (.*//'"
 
 for head in "$ENDORUN -q --isolation=$ISOLATION /usr/bin/python3" \
 	"$ENDORUN -q --isolation=$ISOLATION /usr/bin/env python3" \

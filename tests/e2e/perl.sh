@@ -50,6 +50,6 @@ both "text" perl -ne 'for (/\w+/g) { $n{lc $_}++ } END { print map "$_ $n{$_}\n"
 both "modules in C" perl -MDigest::SHA=sha256_hex -MStorable=dclone -MEncode -MSocket -e '
 	print sha256_hex("x" x 1000), "\n", dclone([1, [2]])->[1][0], encode("UTF-16LE", "ab"),
 	inet_ntoa(inet_aton("127.0.0.1")), "\n"'
-both "an error" perl -e 'use strict; die { code => 5 } if $ARGV[0]; die "said\n"'
+full both "an error" perl -e 'use strict; die { code => 5 } if $ARGV[0]; die "said\n"'
 both "exec into another program" perl -e 'exec {"/bin/echo"} "other", "a", "b"'
-both "its own name" perl -e 'print "$0 $^X\n"; $0 = "renamed"; open F, "/proc/self/cmdline"; print <F>'
+full both "its own name" perl -e 'print "$0 $^X\n"; $0 = "renamed"; open F, "/proc/self/cmdline"; print <F>'
