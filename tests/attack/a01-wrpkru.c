@@ -117,6 +117,19 @@ static void odd_places(void)
 	}
 }
 
+struct piece {
+	const uint8_t *code;
+	size_t entry;
+};
+
+/* Rewritten code that is entered in the middle may do anything to its process. */
+static void run_piece(void *arg)
+{
+	const struct piece *piece = arg;
+
+	run(piece->code + piece->entry, "hidden in an instruction");
+}
+
 /* Inside immediates and displacements, entered in the middle. */
 static void hidden(void)
 {
@@ -138,8 +151,8 @@ static void hidden(void)
 
 		memcpy(p, forms[i].code, sizeof(forms[i].code));
 		if (make_executable(p, PAGE) == 0) {
-			run(p + forms[i].entry, "hidden in an instruction");
-			run(p, "hidden in an instruction, run from its start");
+			(void)in_child(run_piece, &(struct piece){p, forms[i].entry});
+			(void)in_child(run_piece, &(struct piece){p, 0});
 		}
 		munmap(p, PAGE);
 	}

@@ -9,22 +9,21 @@
 #include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/ipc.h>
-#include <sys/msg.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "conf.h"
 
-static volatile sig_atomic_t got;
+static volatile int *got; /* shared with the helper */
 static int pipefd[2], sockets[2];
-static pid_t helper;
+static pid_t helper, holder;
 
 static void on_signal(int sig)
 {
 	(void)sig;
-	got++;
+	++*got;
 }
 
 /* Until a process has been seen asleep three times: it is in its call then. */
@@ -44,7 +43,7 @@ static void wait_asleep(pid_t pid)
 	}
 }
 
-/* Signals when the parent sleeps; lets the call end much later. */
+/* Signals when the parent sleeps; lets the call end when that was handled. */
 static void start_helper(void (*ender)(void))
 {
 	pid_t parent = getpid();
@@ -55,7 +54,9 @@ static void start_helper(void (*ender)(void))
 	signal(SIGUSR1, SIG_DFL);
 	wait_asleep(parent);
 	kill(parent, SIGUSR1);
-	sleep_us(size(50000, 200000));
+	while (!*got)
+		sleep_us(1000);
+	sleep_us(20000);
 	if (ender)
 		ender();
 	_exit(0);
@@ -79,6 +80,11 @@ static void write_socket(void)
 {
 	if (write(sockets[1], "y", 1) != 1)
 		_exit(1);
+}
+
+static void release_lock(void)
+{
+	kill(holder, SIGTERM);
 }
 
 static long do_read(void)
@@ -115,10 +121,10 @@ static long do_openat_fifo(void)
 
 static long do_nanosleep(void)
 {
-	struct timespec t = {.tv_nsec = 300000000}, left = {0};
+	struct timespec t = {.tv_sec = 10}, left = {0};
 	long ret = nanosleep(&t, &left);
 
-	if (ret < 0 && (left.tv_nsec == 0 || left.tv_nsec > 300000000))
+	if (ret < 0 && (left.tv_sec < 1 || left.tv_sec > 9))
 		printf("(time left is wrong) ");
 	return ret;
 }
@@ -140,7 +146,7 @@ static long do_waitid(void)
 static long do_futex(void)
 {
 	static int word;
-	struct timespec t = {.tv_nsec = 300000000};
+	struct timespec t = {.tv_sec = 10};
 
 	return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &t, NULL, 0);
 }
@@ -148,7 +154,7 @@ static long do_futex(void)
 static long do_poll(void)
 {
 	struct pollfd pfd = {.fd = pipefd[0], .events = POLLIN};
-	long ret = poll(&pfd, 1, 1000);
+	long ret = poll(&pfd, 1, 10000);
 	char c;
 
 	return ret == 1 ? read(pipefd[0], &c, 1) : ret;
@@ -156,7 +162,7 @@ static long do_poll(void)
 
 static long do_ppoll_null(void)
 {
-	struct timespec t = {.tv_nsec = 300000000};
+	struct timespec t = {.tv_sec = 10};
 
 	return ppoll(NULL, 0, &t, NULL);
 }
@@ -168,7 +174,7 @@ static long do_epoll(void)
 	long ret;
 
 	epoll_ctl(fd, EPOLL_CTL_ADD, pipefd[0], &ev);
-	ret = epoll_wait(fd, &ev, 1, 300);
+	ret = epoll_wait(fd, &ev, 1, 10000);
 	close(fd);
 	return ret;
 }
@@ -185,11 +191,7 @@ static long do_sem(void)
 
 	sem_init(&sem, 0, 0);
 	clock_gettime(CLOCK_REALTIME, &t);
-	t.tv_nsec += 300000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
+	t.tv_sec += 10;
 	return sem_timedwait(&sem, &t);
 }
 
@@ -207,11 +209,7 @@ static long do_sleep_abs(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += 300000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
+	t.tv_sec += 10;
 	errno = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 	return errno ? -1 : 0;
 }
@@ -235,13 +233,12 @@ static const struct {
 	{"epoll_wait", do_epoll, NULL},
 	{"pause", do_pause, NULL},
 	{"sem_timedwait", do_sem, NULL},
-	{"flock", do_flock, NULL},
+	{"flock", do_flock, release_lock},
 };
 
 static void one(size_t i, int flags)
 {
 	const char *text;
-	pid_t holder = 0;
 	long ret;
 
 	if (calls[i].fn == do_flock) {
@@ -251,12 +248,12 @@ static void one(size_t i, int flags)
 
 			signal(SIGUSR1, SIG_DFL);
 			flock(fd, LOCK_EX);
-			sleep_us(300000);
-			_exit(0);
+			for (;;)
+				pause();
 		}
-		sleep_us(20000);
+		wait_asleep(holder);
 	}
-	got = 0;
+	*got = 0;
 	handle(SIGUSR1, on_signal, flags);
 	start_helper(calls[i].ender);
 	ret = calls[i].fn();
@@ -264,7 +261,7 @@ static void one(size_t i, int flags)
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
 	printf("%s, %s: %s, handled %d\n", calls[i].name, flags ? "restart" : "no restart", text,
-	       (int)got);
+	       *got);
 	fflush(stdout);
 	fcntl(pipefd[0], F_SETFL, O_NONBLOCK);
 	while (do_read() > 0)
@@ -333,6 +330,9 @@ static void fifo_storm(int rounds)
 
 int main(void)
 {
+	got = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (got == MAP_FAILED)
+		return 1;
 	if (pipe(pipefd) || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) || mkfifo("fifo", 0600))
 		return 1;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {

@@ -11,7 +11,7 @@ ER=("$ENDORUN" -q "--isolation=$ISOLATION")
 IS_SLOW=0
 [ "$ISOLATION" = keys ] && [ "$FULL" = 0 ] && IS_SLOW=1
 LIMIT=(timeout --foreground -k 1 30)
-[ "$ISOLATION" = keys ] && LIMIT[3]=300
+[ "$ISOLATION" = keys ] && LIMIT[4]=300
 CHECKS=0
 FAILS=0
 SPAWNED=()
