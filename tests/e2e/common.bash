@@ -133,6 +133,7 @@ both() { # WHAT COMMAND...
 
 	shift
 	mkdir -p native endorun
+	rm -f native/out native/err endorun/out endorun/err # a hung test may still write there
 	{
 		("${LIMIT[@]}" "$@") <"${IN:-/dev/null}" >native/out 2>native/err
 		native=$?
