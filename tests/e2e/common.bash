@@ -144,12 +144,11 @@ both() { # WHAT COMMAND...
 	if [ "$endorun" = "$native" ] && cmp -s native/out endorun/out &&
 		cmp -s native/err endorun/err; then
 		pass "$what (status $native)"
-		return 0
+		return
 	fi
 	fail "$what: status $endorun, natively $native"
 	diff -a native/out endorun/out | head -20 | cut -c 1-300
 	diff -a native/err endorun/err | head -20 | cut -c 1-300
-	return 1
 }
 
 compile() { # COMPILER SOURCE OUTPUT FLAG...

@@ -8,7 +8,7 @@ need ab apache2-utils
 need curl curl
 
 SIZES=(0 1024 65536 1048576)
-REQUESTS=$(size 10000 2000)
+REQUESTS=10000
 
 make_config() { # FOLDER PORT
 	mkdir -p "$1/tmp"

@@ -46,17 +46,20 @@ exit 41
 END
 
 cat >jobs.sh <<'END'
-# Job control without a terminal.
+# Job control. A shell that has noticed a death may have forgotten the job when it is
+# waited for, and says so on standard error.
+exec 2>/dev/null
+ended() { case $1 in 127 | "$2") echo "$3 ended" ;; *) echo "$3: status $1" ;; esac; }
 set -m
 sleep 30 & first=$!
 sleep 31 &
 kill %1
-wait $first; echo "killed job $?"
+wait $first; ended $? 143 "killed job"
 kill -STOP %2
 until grep -q '^State:.T' /proc/$!/status; do sleep 0.05; done
 bg %2 >/dev/null; echo "bg $?"
 kill -INT %2
-wait $!; echo "interrupted job $?"
+wait $!; ended $? 130 "interrupted job"
 sh -c 'exit 17' &
 fg %% >/dev/null; echo "fg $?"
 sh -c 'kill -STOP $$; exit 18' &
